@@ -1,0 +1,14 @@
+"""How should a Vision Transformer know where its patches are?
+
+The modules, in the order data flows through them:
+
+- `cli` reads the command line; `config` and `schema` turn it into a checked `Run`;
+- `keys` makes every random number a function of (seed, purpose, ids);
+- `data` holds images as tensors on the device and changes them batch by batch;
+- `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words;
+- `train` is the loop, `metrics` what is measured;
+- `runs` and `checkpoints` are the folder of a run;
+- `screen`, `tables` and `board` show it.
+"""
+
+__version__ = "0.1.0"

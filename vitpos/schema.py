@@ -1,0 +1,120 @@
+"""What a run is made of: one dataclass per config group, each value with its range.
+
+The numbers themselves live in `configs/`; nothing here has a default. No import but the standard
+library, so that a whole run is checked before anything heavy is loaded.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def value(**limits: Any) -> Any:
+    """A field with limits: at_least, at_most, above, below, one_of."""
+    return field(metadata=limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Moves that leave the class of an image what it is. They are facts about the data."""
+
+    shift: int = value(at_least=0)  # pixels, either way: a random crop after padding by as much
+    rotate: float = value(at_least=0, at_most=180)  # degrees, either way
+    scale: float = value(at_least=0, below=1)  # 0.1: between 0.9 and 1.1 times the size
+    flip: bool = value()  # left and right
+    fill: str = value(one_of=("zeros", "reflect"))  # what comes in over the border
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Where images come from and what they are like."""
+
+    name: str = value()
+    source: str = value(one_of=("embedded", "torchvision", "folder"))
+    root: str | None = value()  # the folder of the files; null: $VITPOS_DATA or ~/.cache/vitpos/data
+    size: int = value(at_least=1, at_most=4096)  # pixels, each way
+    channels: int = value(one_of=(1, 3))
+    classes: int | None = value(at_least=2)  # null: as many as the folder has
+    validation: int = value(at_least=1)  # training images held out, the same for every seed
+    mean: list[float] | None = value()  # per channel, of pixels in 0..1; null: measured
+    std: list[float] | None = value(above=0)
+    patch: int = value(at_least=1)  # the usual patch size for this data
+    geometry: Geometry = value()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """How pixels become tokens."""
+
+    kind: str = value(one_of=("linear",))
+    size: int = value(at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """The transformer."""
+
+    depth: int = value(at_least=1)
+    dim: int = value(at_least=1)
+    heads: int = value(at_least=1)
+    mlp_ratio: float = value(above=0)
+    pool: str = value(one_of=("mean", "cls"))
+    registers: int = value(at_least=0)
+    dropout: float = value(at_least=0, below=1)
+    drop_path: float = value(at_least=0, below=1)  # of the last block; earlier ones less
+    layer_scale: float = value(at_least=0)  # at the start; 0: none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """Changes of the training images besides those of `Dataset.geometry`."""
+
+    geometry: bool = value()  # whether `dataset.geometry` is used at all
+    policy: str = value(one_of=("none", "trivial", "rand"))  # TrivialAugment or RandAugment
+    policy_ops: int = value(at_least=1, at_most=8)  # RandAugment: how many, one after another
+    policy_magnitude: float = value(at_least=0, at_most=30)  # RandAugment: of 30
+    mixup: float = value(at_least=0)  # alpha of the beta distribution; 0: off
+    cutmix: float = value(at_least=0)
+    erase: float = value(at_least=0, at_most=1)  # share of images that lose a rectangle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How long and how the network learns."""
+
+    epochs: int = value(at_least=1)
+    batch_size: int = value(at_least=1)
+    micro_batch: int = value(at_least=0)  # images per pass; gradients add up; 0: chosen by device
+    limit: int | None = value(at_least=1)  # learn from this many images only
+    lr: float = value(above=0)
+    schedule: str = value(one_of=("cosine", "linear", "constant"))
+    warmup_epochs: float = value(at_least=0)
+    weight_decay: float = value(at_least=0)
+    betas: list[float] = value(at_least=0, below=1)
+    clip_grad: float = value(at_least=0)  # norm of all gradients; 0: off
+    label_smoothing: float = value(at_least=0, below=1)
+    ema: float = value(at_least=0, below=1)  # decay per step of averaged weights; 0: off
+    checkpoint_seconds: float = value(at_least=0)  # at most one checkpoint in as many seconds
+    augment: Augment = value()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One arm with one seed."""
+
+    dataset: Dataset = value()
+    patch: Patch = value()
+    embedding: dict[str, dict[str, Any]] = value()
+    backbone: Backbone = value()
+    training: Training = value()
+    seed: int = value(at_least=0, at_most=2**63 - 1)
+    precision: str = value(one_of=("auto", "fp32", "bf16", "fp16"))
+    device: str = value()  # auto, cpu, cuda, cuda:1, mps
+    threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: one for each core
+    attention: str = value(one_of=("auto", "explicit", "sdpa"))
+    deterministic: bool = value()
+    compile: bool = value()
+    tensorboard: bool = value()
+    outputs: str = value()
+    study: str = value()  # the folder inside `outputs`
+    name: str | None = value()  # of the run's folder; null: made from the arm
+    notes: str = value()
