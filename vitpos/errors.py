@@ -1,14 +1,38 @@
 """What can go wrong for a user, each with its exit code."""
 
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, and what to type instead."""
+
+    message: str
+    hint: str = ""
+
 
 class UserError(Exception):
-    """Something the user can mend: shown as one `error:` line and at most two `hint:` lines."""
+    """Something the user can mend: an `error:` line and a `hint:` line, or a line per problem."""
 
     code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.problems = [Problem(message, hint)]
+
+    @classmethod
+    def all_of(cls, problems: Sequence[Problem]) -> Self:
+        """One error for everything that is wrong."""
+        error = cls(*problems[0])
+        error.problems = list(problems)
+        return error
+
+    def lines(self) -> list[str]:
+        """What the user sees."""
+        if len(self.problems) == 1:
+            message, hint = self.problems[0]
+            return [f"error: {message}"] + ([f"hint: {hint}"] if hint else [])
+        return [f"error: {p.message}" + (f" ({p.hint})" if p.hint else "") for p in self.problems]
 
 
 class BadInput(UserError):

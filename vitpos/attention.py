@@ -1,0 +1,21 @@
+"""Softmax attention, by the implementation that is fast on this device at this precision."""
+
+import torch
+import torch.nn.functional as F
+
+from vitpos.shapes import Heads, Logits
+
+
+def attend(q: Heads, k: Heads, v: Heads, bias: Logits | None, implementation: str) -> Heads:
+    """``softmax(q kᵀ / √d + bias) v``; `implementation` is ``sdpa`` or ``explicit``."""
+    if implementation == "sdpa":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    logits = (q * q.shape[-1] ** -0.5) @ k.mT
+    if bias is not None:
+        logits = logits + bias
+    return logits.softmax(dim=-1).to(v) @ v
+
+
+def choose(device: torch.device, dtype: torch.dtype) -> str:
+    """SDPA on GPUs and in float32; its bfloat16 backward on CPUs is several times slower."""
+    return "explicit" if device.type == "cpu" and dtype != torch.float32 else "sdpa"

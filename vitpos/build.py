@@ -1,0 +1,86 @@
+"""From a checked run to a network with its first weights.
+
+Each weight is drawn by a generator of its own name, and each strategy by one of its own, so that
+networks that differ only in their embedding start with the same bits everywhere else.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from vitpos.embeddings.base import PositionEmbedding, Trunk
+from vitpos.embeddings.together import Together
+from vitpos.errors import BadInput
+from vitpos.keys import generator, key
+from vitpos.schema import Run
+from vitpos.vit import Attention, ViT
+
+
+def network(run: Run, classes: int) -> ViT:
+    """The network of `run` as it is before the first step, on the CPU in float32."""
+    model = ViT(
+        lambda trunk: embedding(run.embedding, trunk, run.seed),
+        run.backbone,
+        channels=run.dataset.channels,
+        image_size=run.dataset.size,
+        patch_size=run.patch.size,
+        classes=classes,
+    )
+    draw(model, run.seed)
+    return model
+
+
+def embedding(chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int) -> PositionEmbedding:
+    """The strategy that a config names, or several of them together."""
+    parts = {}
+    for name, options in chosen.items():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key(seed, "init", "position", name))
+            try:
+                parts[name] = strategy(options)(
+                    trunk, **{k: v for k, v in options.items() if not k.startswith("_")}
+                )
+            except (ValueError, TypeError) as error:
+                raise BadInput(f"embedding.{name}: {error}") from error
+    return next(iter(parts.values())) if len(parts) == 1 else Together(trunk, parts)
+
+
+def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding]:
+    """The class that ``_target_`` names; only strategies of this package are built."""
+    module, _, name = str(options["_target_"]).rpartition(".")
+    if not module.startswith("vitpos.embeddings."):
+        raise BadInput(f"{options['_target_']} is not a strategy in vitpos.embeddings")
+    found = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, PositionEmbedding)):
+        raise BadInput(f"{options['_target_']} is not a PositionEmbedding")
+    return found
+
+
+def draw(model: ViT, seed: int) -> None:
+    """Give every weight outside the position embedding its first value.
+
+    Matrices are Xavier-uniform, packed queries, keys and values each on their own; biases zero;
+    prefix tokens normal with a deviation of 0.02.
+    """
+    own = {id(parameter) for parameter in model.position.parameters()}
+    qkv = {id(m.qkv.weight) for m in model.modules() if isinstance(m, Attention)}
+    for name, weight in model.named_parameters():
+        if id(weight) in own or weight.ndim < 2:
+            continue  # norms, biases and scales are constants already, but for Linear's biases
+        random = generator(seed, "init", name)
+        if name == "prefix":
+            nn.init.normal_(weight, std=0.02, generator=random)
+        else:
+            for part in weight.data.chunk(3 if id(weight) in qkv else 1):
+                nn.init.xavier_uniform_(part, generator=random)
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and id(module.bias) not in own:
+            nn.init.zeros_(module.bias)
+
+
+def is_position(model: ViT) -> set[str]:
+    """Names of the parameters that belong to the position embedding."""
+    return {f"position.{name}" for name, _ in model.position.named_parameters()}

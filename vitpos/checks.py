@@ -1,0 +1,135 @@
+"""What must hold between the values of a run, before anything heavy is loaded."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from vitpos.errors import Problem
+from vitpos.schema import Run
+from vitpos.typed import limits
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def problems(run: Run) -> list[Problem]:
+    """Everything that is wrong with a run whose values are each right by themselves."""
+    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run), places(run))
+    return [problem for part in parts for problem in part]
+
+
+def notes(run: Run) -> list[str]:
+    """What is allowed but unusual."""
+    said = []
+    if run.training.lr > 0.02:
+        said.append(f"training.lr = {run.training.lr} is unusually large for AdamW (1e-4 to 3e-3)")
+    tokens = (run.dataset.size // run.patch.size) ** 2
+    if tokens >= 1024:
+        said.append(f"{tokens} tokens an image: memory and time grow with the square of them")
+    if run.training.epochs > 2000:
+        said.append(f"training.epochs = {run.training.epochs}: see `--dry-run` for the time it takes")
+    if run.threads > 2 * (os.cpu_count() or 1):
+        said.append(f"threads = {run.threads} on {os.cpu_count()} cores will be slow")
+    return said
+
+
+def geometry(run: Run) -> Iterator[Problem]:
+    """Patches tile the image; there are as many means as channels."""
+    size, patch, data = run.dataset.size, run.patch.size, run.dataset
+    if patch > size or size % patch:
+        fits = ", ".join(str(p) for p in range(1, size + 1) if size % p == 0)
+        yield Problem(f"patch.size = {patch}: {size} pixels are not divisible by it", f"try {fits}")
+    for name, numbers in (("mean", data.mean), ("std", data.std)):
+        if numbers is not None and len(numbers) != data.channels:
+            yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")
+    if data.geometry.shift >= size:
+        yield Problem(f"dataset.geometry.shift = {data.geometry.shift}: must be below {size} pixels")
+
+
+def widths(run: Run) -> Iterator[Problem]:
+    """Heads share the width evenly."""
+    dim, heads = run.backbone.dim, run.backbone.heads
+    if dim % heads:
+        fits = ", ".join(str(h) for h in range(1, min(dim, 64) + 1) if dim % h == 0)
+        yield Problem(f"backbone.heads = {heads}: {dim} channels are not divisible by it", f"try {fits}")
+
+
+def embeddings(run: Run) -> Iterator[Problem]:
+    """Each strategy gets what its file says it needs."""
+    if not run.embedding:
+        yield Problem("embedding: empty value", "for no position use embedding=none")
+    backbone = run.backbone
+    if backbone.dim % backbone.heads:
+        return
+    widths = {"dim": backbone.dim, "depth": backbone.depth, "heads": backbone.heads}
+    widths["head_dim"] = backbone.dim // backbone.heads
+    for name, options in run.embedding.items():
+        for key, rules in options.get("_needs_", {}).items():
+            if key in options:
+                yield from limits(options[key], f"embedding.{name}.{key}", rules)
+                continue
+            for message, _ in limits(widths[key], needed(key, widths), rules):
+                yield Problem(f"embedding={name} needs another {message}")
+        yield from layers(name, options, backbone.depth)
+
+
+def layers(name: str, options: Mapping[str, Any], depth: int) -> Iterator[Problem]:
+    """A strategy that speaks before certain blocks names blocks that exist."""
+    chosen = options.get("layers")
+    if chosen is None:
+        return
+    if not all(isinstance(i, int) and 0 <= i < depth for i in chosen) or not chosen:
+        yield Problem(f"embedding.{name}.layers = {chosen}: blocks are numbered 0 to {depth - 1}")
+
+
+def needed(key: str, widths: Mapping[str, int]) -> str:
+    """A width, with where it comes from."""
+    return "backbone.dim / backbone.heads" if key == "head_dim" else f"backbone.{key}"
+
+
+def recipe(run: Run) -> Iterator[Problem]:
+    """Warm-up ends before training does; there are two betas."""
+    training = run.training
+    if training.warmup_epochs > training.epochs:
+        yield Problem(
+            f"training.warmup_epochs = {training.warmup_epochs}: more than"
+            f" training.epochs = {training.epochs}"
+        )
+    if len(training.betas) != 2:
+        yield Problem(f"training.betas = {training.betas}: must be two numbers")
+    if training.augment.mixup > 100 or training.augment.cutmix > 100:
+        yield Problem("training.augment.mixup and .cutmix: must be at most 100")
+
+
+def machine(run: Run) -> Iterator[Problem]:
+    """The device is one there could be; whether it is there is found out with torch."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", run.device):
+        near = {"gpu": ["cuda"]}.get(run.device) or get_close_matches(
+            run.device, ["auto", "cpu", "cuda", "mps"], n=1
+        )
+        hint = f"did you mean {near[0]}?" if near else ""
+        yield Problem(f"device = {run.device}: must be auto, cpu, cuda, cuda:N or mps", hint)
+    if run.precision == "fp16" and run.device in ("cpu", "mps"):
+        yield Problem(f"precision = fp16 needs CUDA, not {run.device}", "use bf16 or fp32")
+
+
+def places(run: Run) -> Iterator[Problem]:
+    """Names are names, and the folder of the results can be written."""
+    for key, name in (("study", run.study), ("name", run.name)):
+        if name is not None and (not NAME.fullmatch(name) or RESERVED.fullmatch(name)):
+            clean = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-. ")[:80] or "run"
+            yield Problem(
+                f"{key} = {name[:80]!r}: letters, digits and . _ - + only, at most 80", f"{key}={clean}"
+            )
+    if not run.outputs.isprintable():
+        yield Problem(f"outputs = {run.outputs!r}: not a path")
+        return
+    outputs = Path(run.outputs).expanduser()
+    there = next((p for p in (outputs, *outputs.absolute().parents) if p.exists()), None)
+    if there is None or not there.is_dir():
+        yield Problem(f"outputs = {run.outputs}: {there or outputs} is not a folder")
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield Problem(f"outputs = {run.outputs}: {there} cannot be written")

@@ -1,0 +1,215 @@
+"""From overrides to a typed, checked run. The only module that knows Hydra."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vitpos import checks
+from vitpos.errors import BadInput, Problem
+from vitpos.schema import Run
+from vitpos.typed import typed
+
+GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
+# What a run is called and where it lies does not change its numbers.
+COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
+
+
+def compose(overrides: Iterable[str]) -> Run:
+    """The run that these `key=value` words ask for, or `BadInput` with all that is wrong."""
+    problems: list[Problem] = []
+    choices, values = split(overrides, problems)
+    plain = hydra_compose(choices)
+    apply(plain, values, problems)
+    data = resolved(plain, problems)
+    run = typed(Run, data, "", problems.append)
+    if run is not None and not problems:
+        problems += checks.problems(run)
+    if problems:
+        raise BadInput.all_of(problems)
+    return run
+
+
+def split(
+    overrides: Iterable[str], problems: list[Problem]
+) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """Overrides as choices of group files and as values of keys."""
+    choices: dict[str, list[str]] = {}
+    values: dict[str, Any] = {}
+    for word in overrides:
+        parsed = parse(word, problems)
+        if parsed is None:
+            continue
+        key, value = parsed
+        if key in GROUPS:
+            chosen = choose(key, value, problems)
+            if chosen:
+                choices[key] = chosen
+        else:
+            values[key] = value
+    return choices, values
+
+
+def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
+    """One override, by Hydra's grammar."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, equals, text = word.partition("=")
+    if not equals:
+        problems.append(Problem(f"{word!r} is not KEY=VALUE", near_key(word, GROUPS)))
+        return None
+    if key[:1] in "+~":
+        problems.append(Problem(f"{word}: keys are neither added nor removed", f"{key.lstrip('+~')}=..."))
+        return None
+    if key in GROUPS and not text.strip():
+        extra = "; for no position use embedding=none" if key == "embedding" else ""
+        problems.append(Problem(f"{key}: empty value", f"one of {', '.join(options(key))}{extra}"))
+        return None
+    if key in GROUPS and "+" in text:
+        text = f"[{text.replace('+', ',')}]"
+    try:
+        parsed = OverridesParser.create().parse_override(f"{key}={text}")
+    except HydraException:
+        problems.append(Problem(f"{word!r} cannot be read", "quote it: 'key=\"some text\"'"))
+        return None
+    if parsed.is_sweep_override():
+        hint = "one value at a time; a decimal point, not a comma?"
+        problems.append(Problem(f"{word}: more than one value for one run", hint))
+        return None
+    return parsed.get_key_element().lstrip("+~"), parsed.value()
+
+
+def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
+    """Names of the files that are meant, whatever their case."""
+    known = options(group)
+    names = value if isinstance(value, list) else [value]
+    if len(names) > 1 and group != "embedding":
+        problems.append(Problem(f"{group} = {value}: must be one name", f"{group}={names[0]}"))
+        return []
+    found = []
+    for name in names:
+        wanted = str(name).lower()
+        if name is None or wanted not in known:
+            near = [n for n in known if wanted and n.startswith(wanted)] or get_close_matches(wanted, known)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
+            if name is None and group == "embedding":
+                hint = "for no position use embedding=none"
+            said = "null" if name is None else name
+            problems.append(Problem(f"{group} = {said}: there is no such {group}", hint))
+        elif wanted in found:
+            problems.append(Problem(f"{group} = {'+'.join(map(str, names))}: {wanted} twice"))
+        else:
+            found.append(wanted)
+    return found if len(found) == len(names) else []
+
+
+def options(group: str) -> list[str]:
+    """What there is to choose from: the files in a group's folder."""
+    return sorted(path.stem for path in (folder() / group).glob("*.yaml"))
+
+
+def folder() -> Path:
+    """Where the configs are: in a wheel beside the code, in a checkout beside the package."""
+    here = Path(__file__).parent
+    own = os.environ.get("VITPOS_CONFIGS")
+    places = [Path(own)] if own else [here / "configs", here.parent / "configs"]
+    for place in places:
+        if (place / "train.yaml").is_file():
+            return place.resolve()
+    raise BadInput(f"no configs in {places[-1]}", "install vitpos again, or unset VITPOS_CONFIGS")
+
+
+def hydra_compose(choices: Mapping[str, list[str]]) -> Any:
+    """The config of these choices, as OmegaConf holds it."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    words = [f"{g}=[{','.join(c)}]" if len(c) > 1 else f"{g}={c[0]}" for g, c in choices.items()]
+    with initialize_config_dir(str(folder()), version_base=None):
+        config = compose("train", words)
+    OmegaConf.set_struct(config, False)
+    return config
+
+
+def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> None:
+    """Set values at keys that exist."""
+    from omegaconf import OmegaConf
+
+    known = list(keys(OmegaConf.to_container(config, resolve=False)))
+    for key, value in values.items():
+        if key in known and not any(part.startswith("_") for part in key.split(".")):
+            if key.startswith("embedding."):  # its file is its schema
+                value = like(OmegaConf.select(config, key), value, key, problems)
+            OmegaConf.update(config, key, value, merge=False)
+        else:
+            problems.append(Problem(f"unknown key {key}", near_key(key, [*known, *GROUPS])))
+
+
+def like(default: Any, value: Any, key: str, problems: list[Problem]) -> Any:
+    """A value of the same type as the one in the file."""
+    from omegaconf import ListConfig
+
+    kind = list[type(default[0])] if isinstance(default, ListConfig) else type(default)
+    found: list[Problem] = []
+    result = typed(kind, value, key, found.append)
+    problems += found
+    return default if found else result
+
+
+def keys(data: Any, path: str = "") -> Iterable[str]:
+    """Dotted paths of all values, those of groups within groups too."""
+    for name, value in data.items():
+        here = f"{path}.{name}" if path else str(name)
+        if isinstance(value, dict) and value:
+            yield from keys(value, here)
+        else:
+            yield here
+
+
+def near_key(key: str, known: Iterable[str]) -> str:
+    """A hint: the key whose last word is this one, or looks like it."""
+    known = [k for k in known if "._" not in k]
+    last = key.rsplit(".", 1)[-1].lower()
+    by_last = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
+    near = get_close_matches(key, known, n=1, cutoff=0.8) or [
+        by_last[n] for n in get_close_matches(last, by_last, n=1, cutoff=0.7)
+    ]
+    near = near or get_close_matches(last, GROUPS, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else "`vitpos train --cfg` shows all keys"
+
+
+def resolved(config: Any, problems: list[Problem]) -> Any:
+    """Plain data, references followed."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        problems.append(Problem(str(error).splitlines()[0]))
+        return OmegaConf.to_container(config, resolve=False)
+
+
+def dump(run: Run) -> str:
+    """The run as YAML, in the order of the schema."""
+    return yaml.safe_dump(asdict(run), sort_keys=False, allow_unicode=True, width=100)
+
+
+def identity(run: Run) -> str:
+    """64 hexadecimal digits that two runs share if they compute the same numbers."""
+    data = {k: v for k, v in asdict(run).items() if k not in COSMETIC}
+    data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
+    data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def arm(run: Run) -> str:
+    """A short name for the run without its seed."""
+    return run.name or f"{run.dataset.name}-{'+'.join(run.embedding)}"

@@ -1,0 +1,129 @@
+"""Files that are whole or not there: atomic replacement, and lines with check sums.
+
+A file is written beside its place, synced, renamed over it, and the folder is synced: after a crash or
+a power cut there is the old content or the new, never half of one.
+"""
+
+import errno
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from vitpos.errors import BadRun, NoResources
+
+FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "quota exceeded", errno.EROFS: "read-only"}
+
+
+@contextmanager
+def disk_errors(path: Path, need: int = 0) -> Iterator[None]:
+    """Turn what a disk can say into one line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        why = FULL.get(error.errno or 0, os.strerror(error.errno or 0))
+        size = f", {need / 2**20:.1f} MiB needed" if need else ""
+        hint = "make room, then `vitpos resume` the run" if error.errno in FULL else ""
+        raise NoResources(f"cannot write {path}: {why}{size}", hint) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file by `content`, all or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path, len(content)):
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Replace a JSON file, all or nothing."""
+    write(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or `BadRun` that names the file."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise BadRun(f"{path} is not there") from error
+    except (OSError, ValueError) as error:
+        raise BadRun(f"{path} is damaged: {error}") from error
+    if not isinstance(data, dict):
+        raise BadRun(f"{path} is damaged: not an object")
+    return data
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Remove what an interrupted `write` left behind."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            path.unlink()
+
+
+class Lines:
+    """A file of JSON objects, one a line, each with the CRC-32 of its own text."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add a line, and wait until it is on the disk."""
+        with disk_errors(self.path), self.path.open("ab") as file:
+            file.write(seal(row))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self) -> list[dict[str, Any]]:
+        """All lines; a last one that was cut off by a crash is left out."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().split(b"\n")
+        rows = []
+        for number, line in enumerate(lines, start=1):
+            row = unseal(line)
+            if row is not None:
+                rows.append(row)
+            elif line and number < len(lines):
+                raise BadRun(f"{self.path} is damaged at line {number}")
+        return rows
+
+    def rewrite(self, rows: list[dict[str, Any]]) -> None:
+        """Replace all lines."""
+        write(self.path, b"".join(map(seal, rows)))
+
+
+def seal(row: Mapping[str, Any]) -> bytes:
+    """A line of JSON that ends with the check sum of what comes before."""
+    text = json.dumps(row)
+    return f'{text[:-1]}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n'.encode()
+
+
+def unseal(line: bytes) -> dict[str, Any] | None:
+    """The object of a line whose check sum is right."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    said = row.pop("crc32", None) if isinstance(row, dict) else None
+    return row if said == f"{zlib.crc32(json.dumps(row).encode()):08x}" else None

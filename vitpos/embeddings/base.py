@@ -1,0 +1,100 @@
+"""The protocol: how a network is told where its tokens are.
+
+Position can enter a Vision Transformer at four places, and each is one method::
+
+    images ─ pixels() ─ patches ─ tokens() ─ block 0 ─ tokens() ─ block 1 ─ ... ─ head
+                                                │
+                                                └ q, k = heads(q, k)
+                                                  softmax(q kᵀ / √d + logits(q, k)) v
+
+Every method says nothing by default, so ``PositionEmbedding`` itself is the baseline ``none``. A
+strategy overrides the methods at which it speaks; the network calls all of them and never asks.
+
+Tokens come as ``prefix`` tokens (CLS, registers) and then the cells of the grid, row by row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vitpos.grid import Grid
+from vitpos.shapes import Heads, Images, Logits, Planes, Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trunk:
+    """What a strategy may know of the network when it is built."""
+
+    channels: int
+    grid: Grid  # of the training images
+    dim: int
+    heads: int
+    depth: int
+    prefix: int  # tokens that have no place: CLS and registers
+
+    @property
+    def head_dim(self) -> int:
+        """Channels of one head."""
+        return self.dim // self.heads
+
+
+class Site(NamedTuple):
+    """Where in the network a strategy is being asked to speak."""
+
+    grid: Grid  # of these images: not always the grid it was built for
+    layer: int  # 0 for the first block
+    prefix: int
+
+
+class Constant(nn.Module):
+    """A fixed tensor that goes to the device with the network but stays float32.
+
+    Angles made in bfloat16 collide on larger grids, so `.bfloat16()` must not reach them.
+    """
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("exact", value.float().view(torch.int32), persistent=False)
+
+    exact: Tensor  # the bits of float32 as integers: casts of floating point pass them by
+
+    def forward(self) -> Float[Tensor, "..."]:
+        """The tensor itself."""
+        return self.exact.view(torch.float32)
+
+
+class PositionEmbedding(nn.Module):
+    """No position at all, and the base of every strategy."""
+
+    extra_channels = 0  # that `pixels` appends to the image
+
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def pixels(self, x: Images) -> Planes:
+        """Before patching: change the image, or append coordinate channels."""
+        return x
+
+    def tokens(self, x: Tokens, site: Site) -> Tokens:
+        """Before block `site.layer`: change the residual stream."""
+        return x
+
+    def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
+        """Inside attention: change queries and keys, usually by rotating them."""
+        return q, k
+
+    def logits(self, q: Heads, k: Heads, site: Site) -> Logits | None:
+        """Inside attention: a term to add to the scaled logits."""
+        return None
+
+    def views(self, site: Site) -> Mapping[str, Tensor]:
+        """What there is to see: a ``table`` [cells, dim], or a ``map`` [maps, rows, cols].
+
+        A map shows how the cell in the middle of the grid sees all others, one map per head.
+        """
+        return {}

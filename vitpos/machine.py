@@ -1,0 +1,147 @@
+"""The device, precision and threads a run gets on this machine, and what the machine is."""
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vitpos import attention
+from vitpos.errors import BadInput
+from vitpos.schema import Run
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was chosen for one run."""
+
+    device: torch.device
+    precision: str  # fp32 bf16 fp16
+    threads: int
+    attention: str  # explicit sdpa
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of matrix products; weights are float32 always."""
+        return DTYPES[self.precision]
+
+    def autocast(self) -> torch.autocast:
+        """Where matrix products are made in `dtype`."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.precision != "fp32")
+
+    @property
+    def micro_batch(self) -> int:
+        """Images per pass: on a CPU, larger ones do not stay in its caches."""
+        return 128 if self.device.type == "cpu" else 2**20
+
+
+def prepare(run: Run) -> Machine:
+    """Choose, check that it is there, and set the process up for it."""
+    device = find_device(run.device)
+    precision = find_precision(run.precision, device)
+    threads = run.threads or cores()
+    torch.set_num_threads(threads)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.use_deterministic_algorithms(run.deterministic)
+    torch.backends.cudnn.benchmark = False
+    chosen = run.attention
+    if chosen == "auto":
+        chosen = attention.choose(device, DTYPES[precision])
+    return Machine(device, precision, threads, chosen)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def find_device(name: str) -> torch.device:
+    """The device by this name, or the best there is for ``auto``."""
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        return torch.device("cuda", 0) if cuda else torch.device("cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= cuda:
+        built = "a CPU build" if torch.version.cuda is None else f"built for CUDA {torch.version.cuda}"
+        found = f"{cuda} CUDA devices found" if cuda else f"no CUDA device found (torch is {built})"
+        raise BadInput(f"device = {name}: {found}", "device=cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise BadInput("device = mps: no Apple GPU found", "device=cpu")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def find_precision(name: str, device: torch.device) -> str:
+    """``auto`` is bf16 where the hardware multiplies it natively."""
+    native = has_bfloat16(device)
+    if name == "auto":
+        return "bf16" if native else "fp32"
+    if name == "fp16" and device.type != "cuda":
+        raise BadInput(f"precision = fp16 needs CUDA, not {device.type}", "use bf16 or fp32")
+    if name == "bf16" and device.type == "cuda" and not native:
+        raise BadInput("precision = bf16: this GPU has no bfloat16", "use fp16 or fp32")
+    return name
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 are faster than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    flags = Path("/proc/cpuinfo")
+    known = flags.read_text() if device.type == "cpu" and flags.exists() else ""
+    return "avx512_bf16" in known or "amx_bf16" in known
+
+
+def describe(machine: Machine) -> dict[str, Any]:
+    """Everything about the machine and the software that can change a number."""
+    names = ("vitpos", "torch", "numpy", "safetensors", "hydra-core")
+    device = machine.device
+    return {
+        "device": str(device),
+        "precision": machine.precision,
+        "threads": machine.threads,
+        "attention": machine.attention,
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": {name: package_version(name) for name in names},
+        "git": commit(),
+    }
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def cpu_name() -> str:
+    """The model of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit() -> str | None:
+    """The commit of the checkout this code runs from, with a plus if files differ from it."""
+    here = Path(__file__).parents[1]
+    if not (here / ".git").exists():
+        return None
+    try:
+        words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,54 @@
+"""How weights move: the optimiser's groups by role, the learning rate, averaged weights."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vitpos.build import is_position
+from vitpos.schema import Training
+from vitpos.vit import ViT
+
+
+def groups(model: ViT, weight_decay: float) -> dict[str, list[str]]:
+    """Names of parameters by role: matrices decay; position, biases, norms and prefix do not."""
+    position = is_position(model)
+    roles: dict[str, list[str]] = {"decay": [], "no_decay": [], "position": []}
+    for name, weight in model.named_parameters():
+        decays = weight.ndim >= 2 and name != "prefix" and weight_decay > 0
+        role = "position" if name in position else "decay" if decays else "no_decay"
+        roles[role].append(name)
+    return roles
+
+
+def optimiser(model: ViT, training: Training) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), fused."""
+    weights = dict(model.named_parameters())
+    parts = [
+        {
+            "params": [weights[name] for name in names],
+            "weight_decay": training.weight_decay if role == "decay" else 0.0,
+        }
+        for role, names in groups(model, training.weight_decay).items()
+        if any(weights[name].numel() for name in names)
+    ]
+    beta1, beta2 = training.betas
+    return torch.optim.AdamW(parts, lr=training.lr, betas=(beta1, beta2), fused=True)
+
+
+def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
+    """Linear warm-up, then the schedule down to a thousandth; `step` counts from zero."""
+    total = training.epochs * steps_per_epoch
+    warm = training.warmup_epochs * steps_per_epoch
+    if step < warm:
+        return training.lr * (step + 1) / (math.floor(warm) + 1)
+    done = (step - warm) / max(1.0, total - warm)
+    shape = {"cosine": (1 + math.cos(math.pi * done)) / 2, "linear": 1 - done, "constant": 1.0}
+    return training.lr * (0.001 + 0.999 * shape[training.schedule])
+
+
+@torch.no_grad()
+def average(averaged: list[Tensor], weights: list[nn.Parameter], decay: float, step: int) -> None:
+    """Exponential moving average of weights, quicker in the first steps."""
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(averaged, list(weights), 1 - decay)
