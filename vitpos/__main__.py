@@ -1,0 +1,5 @@
+"""`python -m vitpos` is `vitpos`."""
+
+from vitpos.cli import main
+
+main()

@@ -1,0 +1,77 @@
+"""The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitpos.errors import UserError
+
+app = typer.Typer(
+    name="vitpos",
+    help="How should a Vision Transformer know where its patches are?",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="embedding=rope2d patch.size=4 seed=1 ..."),
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+
+
+@app.command()
+def train(
+    overrides: Overrides = None,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
+    cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+) -> None:
+    """Train a network and evaluate it: `vitpos train embedding=rope2d`."""
+    from vitpos import checks, config
+
+    words = overrides or []
+    run = config.compose(words)
+    if cfg:
+        typer.echo(config.dump(run), nl=False)
+        return
+    from vitpos.data.files import locate
+    from vitpos.screen import closing_rehearsal, watching
+
+    locate(run.dataset)
+    with watching(quiet=quiet) as show:
+        for text in checks.notes(run):
+            show.note(text)
+        from vitpos import experiment
+
+        if dry_run:
+            closing_rehearsal(experiment.rehearse(run, show))
+        else:
+            experiment.start(run, words, show)
+
+
+@app.command()
+def resume(
+    path: RunPath,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
+) -> None:
+    """Go on with an interrupted run, bit for bit."""
+    from vitpos.screen import watching
+
+    with watching(quiet=quiet) as show:
+        from vitpos import experiment
+
+        experiment.resume(path, show)
+
+
+def main() -> None:
+    """Run a command; what a user can mend is told in a line or two."""
+    try:
+        app()
+    except UserError as error:
+        sys.stdout.flush()
+        for line in error.lines():
+            typer.echo(line, err=True)
+        sys.exit(error.code)

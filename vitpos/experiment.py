@@ -1,0 +1,248 @@
+"""One run from data to summary: the loop, its folder and what is shown of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from vitpos import __version__, build, checkpoints, config, machine, metrics, optim
+from vitpos.data.sources import load
+from vitpos.durable import write_json
+from vitpos.errors import Diverged, Interrupted, NoResources, UserError
+from vitpos.history import History
+from vitpos.runs import RunFolder, now
+from vitpos.schema import Run
+from vitpos.signals import Stop
+from vitpos.train import Epoch, Loop, Step
+
+
+class Show(Protocol):
+    """Whoever shows a run to somebody."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+    def work(self, done: int, total: int, what: str) -> None:
+        """Progress of long work before the first step."""
+
+    def begin(self, folder: Path, facts: dict[str, Any]) -> None:
+        """The run is about to make its first step."""
+
+    def step(self, step: int, total: int, rate: float) -> None:
+        """So many steps are done, at so many images a second."""
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """An epoch is done."""
+
+    def end(self, folder: Path, summary: dict[str, Any]) -> None:
+        """The run is finished."""
+
+
+def start(run: Run, overrides: Sequence[str], show: Show) -> Path:
+    """Do a new run; where it is."""
+    with Stop() as stop:
+        loop = prepare(run, show)
+        folder = RunFolder.create(run, overrides)
+        with folder.locked():
+            folder.update(**origin(run, loop))
+            perform(folder, loop, show, stop)
+    return folder.path
+
+
+def resume(path: Path, show: Show) -> Path:
+    """Go on with a run from its newest whole checkpoint; a finished one is left as it is."""
+    folder = RunFolder.open(path)
+    with Stop() as stop, folder.locked():
+        summary = folder.summary()
+        if summary is not None and summary.get("status") == "finished":
+            accuracy = summary["metrics"]["test/accuracy"]
+            show.note(f"{path} is already finished: test accuracy {accuracy:.2%}")
+            return path
+        loop = prepare(folder.run(), show)
+        compare_origin(folder, loop, show)
+        saved = checkpoints.load(folder.checkpoints, show.note)
+        if saved is not None:
+            loop.load(*saved)
+        perform(folder, loop, show, stop)
+    return path
+
+
+def prepare(run: Run, show: Show) -> Loop:
+    """Data, network and machine, each checked, before anything is written."""
+    chosen = machine.prepare(run)
+    with resources(run):
+        data = load(run.dataset, show.work).to(chosen.device)
+        model = build.network(run, len(data.classes))
+        return Loop(run, model, data, chosen)
+
+
+def origin(run: Run, loop: Loop) -> dict[str, Any]:
+    """Where the numbers of a run come from."""
+    data = loop.data
+    splits = ("train", "validation", "test")
+    return {
+        "format": 1,
+        "identity": config.identity(run),
+        "arm": config.arm(run),
+        "seed": run.seed,
+        "created": now(),
+        "machine": machine.describe(loop.machine),
+        "data": {
+            "name": data.name,
+            "digest": data.digest,
+            "classes": list(data.classes),
+            "mean": list(data.mean),
+            "std": list(data.std),
+            **{split: len(getattr(data, split).labels) for split in splits},
+        },
+        "parameters": optim.groups(loop.model, run.training.weight_decay),
+        "attempts": [],
+    }
+
+
+def compare_origin(folder: RunFolder, loop: Loop, show: Show) -> None:
+    """Say what is not as it was when the run began: it will not go on with the same bits."""
+    before, after = folder.record(), origin(loop.run, loop)
+    if before["data"]["digest"] != after["data"]["digest"]:
+        raise UserError(f"{loop.data.name} is not the data this run began with", "start a new run")
+    then, today = before["machine"], after["machine"]
+    changed = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
+    if changed:
+        show.note(f"not the same bits as without the break: other {', '.join(changed)}")
+        folder.update(resumed_exactly=False)
+
+
+def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
+    """Run to the end or to a signal, and leave the folder in order either way."""
+    history = History(folder, loop)
+    facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.dataset.size)
+    show.begin(folder.path, describe(loop) | facts)
+    attempts = folder.record()["attempts"]
+    attempt: dict[str, Any] = {"started": now(), "from_step": loop.step, "vitpos": __version__}
+    folder.update(status="running", attempts=[*attempts, attempt])
+
+    def close(status: str) -> None:
+        attempt.update(ended=now(), status=status, to_step=loop.step)
+        folder.update(status=status, attempts=[*attempts, attempt])
+
+    try:
+        with resources(loop.run):
+            stop.patient = True
+            for item in loop.run_to_end():
+                follow(item, history, loop, show)
+                if stop.signal is not None:
+                    history.save()
+                    raise Interrupted(
+                        f"stopped after step {loop.step} of {loop.total}; the state is saved",
+                        f"vitpos resume {folder.path}",
+                        signal=stop.signal,
+                    )
+            summary = finish(folder, loop, history, facts)
+    except Diverged as error:
+        summary = {"status": "diverged", "step": loop.step, "metrics": {}, "cost": facts}
+        write_json(folder.path / "summary.json", summary)
+        history.close("diverged", {})
+        close("diverged")
+        error.problems[0] = error.problems[0]._replace(message=f"{folder.path}: {error}")
+        raise
+    except BaseException as error:
+        status = "interrupted" if isinstance(error, Interrupted | NoResources) else "failed"
+        history.close(status, {})
+        close(status)
+        raise
+    close("finished")
+    show.end(folder.path, summary)
+
+
+def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None:
+    """Write down and show one thing that the loop did."""
+    if isinstance(item, Epoch):
+        history.epoch(item.row)
+        show.epoch(item.row, loop.training.epochs)
+    else:
+        history.step()
+        show.step(item.step, loop.total, history.rate)
+
+
+def finish(
+    folder: RunFolder, loop: Loop, history: History, facts: dict[str, int]
+) -> dict[str, Any]:
+    """The one look at the test images, and the summary."""
+    data = loop.data
+    test = metrics.evaluate(loop.weights, data.test, data.mean, data.std, loop.machine)
+    folder.save_predictions(test.predicted.numpy(), data.test.labels.cpu().numpy())
+    last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}
+    summary = {
+        "status": "finished",
+        "identity": config.identity(loop.run),
+        "arm": config.arm(loop.run),
+        "seed": loop.run.seed,
+        "epochs": loop.training.epochs,
+        "steps": loop.step,
+        "metrics": test.named("test") | last,
+        "cost": facts,
+        "perf": history.performance() | {"peak_memory_bytes": metrics.peak_memory(loop.machine.device)},
+    }
+    write_json(folder.path / "summary.json", summary)
+    history.close("finished", summary["metrics"])
+    return summary
+
+
+def describe(loop: Loop) -> dict[str, Any]:
+    """What is shown before the first step."""
+    run, chosen = loop.run, loop.machine
+    return {
+        "dataset": loop.data.name,
+        "train_images": len(loop.samples.labels),
+        "embedding": "+".join(run.embedding),
+        "device": str(chosen.device),
+        "precision": chosen.precision,
+        "threads": chosen.threads,
+        "attention": chosen.attention,
+        "epochs": run.training.epochs,
+        "steps": loop.total,
+        "from_step": loop.step,
+        "seed": run.seed,
+    }
+
+
+def rehearse(run: Run, show: Show, steps: int = 6) -> dict[str, Any]:
+    """What `run` would be and cost, from its data and a few steps that are thrown away."""
+    with Stop(), resources(run):
+        loop = prepare(run, show)
+        facts = describe(loop) | metrics.cost(loop.model, run.dataset.channels, run.dataset.size)
+        times: list[float] = []
+        last = time.monotonic()
+        for _, item in zip(range(steps), loop.run_to_end(), strict=False):
+            if isinstance(item, Step):
+                times.append(time.monotonic() - last)
+                last = time.monotonic()
+        seconds = sorted(times)[len(times) // 2]
+        return facts | {
+            "seconds_estimated": seconds * loop.total,
+            "images_per_second": run.training.batch_size / seconds,
+            "peak_memory_bytes": metrics.peak_memory(loop.machine.device),
+        }
+
+
+@contextmanager
+def resources(run: Run) -> Iterator[None]:
+    """Say in one line that memory did not suffice."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise out_of_memory(run) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise out_of_memory(run) from error
+
+
+def out_of_memory(run: Run) -> NoResources:
+    """What to try with less memory."""
+    size = run.training.batch_size
+    half = max(1, (run.training.micro_batch or size) // 2)
+    return NoResources(f"out of memory at batch {size}", f"training.micro_batch={half}")

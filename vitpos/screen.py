@@ -1,0 +1,198 @@
+"""What a run looks like in a terminal, in a log and to a program."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from vitpos.words import bytes_words, count_words, seconds_words
+
+
+class Quiet:
+    """Prints the folder of the run and nothing else."""
+
+    def note(self, text: str) -> None:
+        """Nothing, unless it matters to the result."""
+        print_error(f"note: {text}")
+
+    def work(self, done: int, total: int, what: str) -> None:
+        """Nothing."""
+
+    def begin(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def step(self, step: int, total: int, rate: float) -> None:
+        """Nothing."""
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """Nothing."""
+
+    def end(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Where the run is."""
+        Console(highlight=False, soft_wrap=True).print(str(folder), markup=False)
+
+
+class Plain(Quiet):
+    """A line per epoch, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, soft_wrap=True, markup=False)
+        self.started = time.monotonic()
+        self.done_before = 0
+        self.rate = 0.0
+        self.total = 1
+        self.last_work = 0.0
+
+    def note(self, text: str) -> None:
+        """A line."""
+        self.console.print(f"note: {text}")
+
+    def work(self, done: int, total: int, what: str) -> None:
+        """A line every few seconds."""
+        now = time.monotonic()
+        if done == total or now - self.last_work > 5:
+            self.last_work = now
+            self.console.print(f"{what}: {done:,} of {total:,}")
+
+    def begin(self, folder: Path, facts: dict[str, Any]) -> None:
+        """What is going to happen, and where."""
+        self.started, self.done_before = time.monotonic(), facts["from_step"]
+        self.total = facts["steps"]
+        for line in heading(folder, facts):
+            self.console.print(line)
+
+    def step(self, step: int, total: int, rate: float) -> None:
+        """Remembered for the next line."""
+        self.rate = rate
+
+    def epoch(self, row: dict[str, float], epochs: int) -> None:
+        """The numbers of the epoch and the time that is left."""
+        self.console.print(epoch_line(row, epochs, self.rate, self.left(int(row["step"]))))
+
+    def left(self, step: int) -> float:
+        """Seconds until the last step, at the mean speed so far."""
+        done = max(1, step - self.done_before)
+        return (time.monotonic() - self.started) / done * (self.total - step)
+
+    def end(self, folder: Path, summary: dict[str, Any]) -> None:
+        """The result."""
+        for line in closing(folder, summary):
+            self.console.print(line)
+
+
+class Live(Plain):
+    """A bar that moves with each step, above the last epochs' lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[said]}", markup=False),
+            console=self.console,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self.task = self.progress.add_task("", total=None, said="")
+
+    def work(self, done: int, total: int, what: str) -> None:
+        """A bar of its own."""
+        self.progress.start()
+        said = f"{what}: {done:,} of {total:,}"
+        self.progress.update(self.task, completed=done, total=total, said=said)
+
+    def begin(self, folder: Path, facts: dict[str, Any]) -> None:
+        """The heading, then the bar."""
+        super().begin(folder, facts)
+        self.progress.update(self.task, completed=facts["from_step"], total=facts["steps"], said="")
+        self.progress.start()
+
+    def step(self, step: int, total: int, rate: float) -> None:
+        """The bar moves."""
+        self.rate = rate
+        speed = f"{rate:,.0f} img/s" if rate else "first step"
+        said = f"step {step:,}/{total:,} · {speed} · {seconds_words(self.left(step))} left"
+        self.progress.update(self.task, completed=step, said=said)
+
+    def end(self, folder: Path, summary: dict[str, Any]) -> None:
+        """The result in place of the bar."""
+        self.progress.stop()
+        super().end(folder, summary)
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Quiet]:
+    """What fits who is watching; afterwards the terminal is as it was."""
+    if quiet:
+        yield Quiet()
+    elif not sys.stdout.isatty():
+        yield Plain()
+    else:
+        live = Live()
+        try:
+            yield live
+        finally:
+            live.progress.stop()
+
+
+def closing_rehearsal(facts: dict[str, Any]) -> None:
+    """What a run would be."""
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for line in heading(None, facts):
+        console.print(line)
+    console.print(
+        f"{facts['steps']:,} steps, about {seconds_words(facts['seconds_estimated'])} at"
+        f" {facts['images_per_second']:,.0f} img/s; {count_words(facts['flops_per_image'])} FLOPs"
+        f" an image; {bytes_words(facts['peak_memory_bytes'])} of memory. Nothing was written."
+    )
+
+
+def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
+    """Two lines before the first step."""
+    own = f" ({count_words(facts['params_embedding'])} of them position)"
+    lines = [
+        f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
+        f" {facts['tokens']} tokens, {count_words(facts['params'])} parameters{own}",
+        f"{facts['device']}, {facts['precision']}, {facts['threads']} threads,"
+        f" {facts['attention']} attention, {facts['epochs']} epochs, seed {facts['seed']}",
+    ]
+    if facts["from_step"]:
+        lines.append(f"going on after step {facts['from_step']:,} of {facts['steps']:,}")
+    return lines if folder is None else [*lines, str(folder)]
+
+
+def epoch_line(row: dict[str, float], epochs: int, rate: float, left: float) -> str:
+    """The numbers of one epoch."""
+    width = len(str(epochs))
+    return (
+        f"epoch {int(row['epoch']):{width}d}/{epochs}"
+        f"  loss {row['train/loss']:.4f}  train {row['train/accuracy']:6.2%}"
+        f"  val {row['val/accuracy']:6.2%}  {rate:6,.0f} img/s  {seconds_words(left)} left"
+    )
+
+
+def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
+    """The result in a few lines, and what to type next."""
+    metrics, cost, perf = summary["metrics"], summary["cost"], summary["perf"]
+    return [
+        "",
+        f"test accuracy  {metrics['test/accuracy']:.2%}   (loss {metrics['test/loss']:.4f},"
+        f" validation {metrics['val/accuracy']:.2%})",
+        f"network        {cost['params']:,} parameters, {cost['params_embedding']:,} of them"
+        f" position; {count_words(cost['flops_per_image'])} FLOPs an image",
+        f"speed          {perf['images_per_second']:,.0f} img/s, {seconds_words(perf['train_seconds'])}"
+        f" of training (first step {perf['first_step_seconds']:.2f} s),"
+        f" {bytes_words(perf['peak_memory_bytes'])} at most",
+        f"run            {folder}",
+        f"next           vitpos tensorboard {folder.parent}",
+        f"               vitpos eval {folder} image_size={4 * summary.get('image_size', 14)}",
+    ]
+
+
+def print_error(text: str) -> None:
+    """A line for people that is not part of the output."""
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(text)
