@@ -5,11 +5,14 @@ the same purpose in `torchvision.transforms.functional` gives for one image. Non
 on the host.
 """
 
+import math
+
 import torch
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 from torch import Tensor
 
-Pixels = UInt8[Tensor, "batch channels height width"]
+from vitpos.data.geometry import Pixels
+
 Numbers = Float32[Tensor, "batch 6"]
 
 
@@ -26,18 +29,18 @@ def colour(pixels: Pixels, numbers: Numbers) -> Pixels:
 def contrast(pixels: Pixels, numbers: Numbers) -> Pixels:
     """Between the mean grey and the image, and beyond."""
     total = grey(pixels).sum((1, 2, 3), keepdim=True)  # whole numbers: exact in any order
-    return blend(pixels, total.float() / pixels[0, 0].numel(), numbers)
+    return blend(pixels, total.float() / math.prod(pixels.shape[2:]), numbers)
 
 
 def sharpness(pixels: Pixels, numbers: Numbers) -> Pixels:
     """Between a blurred image and the image, and beyond; the border stays."""
     if min(pixels.shape[2:]) < 3:
         return pixels
-    rows = pixels[:, :, :-2].int() + pixels[:, :, 1:-1] + pixels[:, :, 2:]
+    rows = pixels[:, :, :-2].short() + pixels[:, :, 1:-1] + pixels[:, :, 2:]
     blocks = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
     blurred = pixels.clone()
     centre = blurred[:, :, 1:-1, 1:-1]
-    centre.copy_(((blocks + 4 * centre.int()) / 13).round())
+    centre.copy_(((blocks + 4 * centre.short()) / 13).round())
     return blend(pixels, blurred, numbers)
 
 
@@ -82,9 +85,7 @@ def grey(pixels: Pixels) -> UInt8[Tensor, "batch 1 height width"]:
     return (0.2989 * red + 0.587 * green + 0.114 * blue).to(torch.uint8)
 
 
-def blend(
-    pixels: Pixels, other: Float[Tensor, "..."] | UInt8[Tensor, "..."], numbers: Numbers
-) -> Pixels:
+def blend(pixels: Pixels, other: Shaped[Tensor, "..."], numbers: Numbers) -> Pixels:
     """The first number of the image and the second of the other."""
     mixed = column(numbers, 0) * pixels + column(numbers, 1) * other
     return mixed.clamp(0, 255).to(torch.uint8)

@@ -7,7 +7,7 @@ partner of an image is the next of its batch.
 import math
 
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Int, Int32
+from jaxtyping import Bool, Float32, Int, Int32
 from torch import Tensor
 
 from vitpos import schema

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from vitpos import schema
 from vitpos.data import colours
-from vitpos.data.colours import Numbers, Pixels
+from vitpos.data.colours import Numbers
 from vitpos.data.draws import Draws
-from vitpos.data.geometry import Rows, nearest
+from vitpos.data.geometry import Pixels, Rows, nearest
 
 Space = dict[str, tuple[Tensor, bool]]  # for each operation: its levels, and whether signed
 BINS = 31
@@ -90,20 +90,20 @@ def numbers_of(name: str, level: float, size: int) -> tuple[str, tuple[float, ..
     """The kind of a change and the numbers it needs: a matrix, two weights, a mask, a bound."""
     match name:
         case "ShearX":  # about the corner of the image
-            return "Warp", (1, level, level * size / 2, 0, 1, 0)
+            return "Warp", (1.0, level, level * size / 2, 0.0, 1.0, 0.0)
         case "ShearY":
-            return "Warp", (1, 0, 0, level, 1, level * size / 2)
+            return "Warp", (1.0, 0.0, 0.0, level, 1.0, level * size / 2)
         case "TranslateX":
-            return "Warp", (1, 0, -int(level), 0, 1, 0)
+            return "Warp", (1.0, 0.0, -float(int(level)), 0.0, 1.0, 0.0)
         case "TranslateY":
-            return "Warp", (1, 0, 0, 0, 1, -int(level))
+            return "Warp", (1.0, 0.0, 0.0, 0.0, 1.0, -float(int(level)))
         case "Rotate":
             cos, sin = math.cos(math.radians(-level)), math.sin(math.radians(-level))
-            return "Warp", (cos, sin, 0, -sin, cos, 0)
+            return "Warp", (cos, sin, 0.0, -sin, cos, 0.0)
         case "Brightness" | "Color" | "Contrast" | "Sharpness":
             return name, (1.0 + level, 1.0 - (1.0 + level))
         case "Posterize":
-            return name, (256 - 2 ** (8 - int(level)),)
+            return name, (256.0 - 2 ** (8 - int(level)),)
         case _:
             return name, (level,)
 
@@ -151,7 +151,7 @@ class Policy:
         for name, (levels, signed) in self.space.items():
             for level in levels.expand(self.levels).tolist():
                 for sign in (1, -1 if signed else 1):
-                    kind, few = numbers_of(name, sign * level, size)
+                    kind, few = numbers_of(name, sign * float(level), size)
                     kinds.append(KINDS.index(kind))
                     numbers.append((*few, *[0.0] * (6 - len(few))))
         return torch.tensor(kinds), torch.tensor(numbers)
