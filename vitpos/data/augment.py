@@ -1,0 +1,91 @@
+"""From stored pixels to what the network learns from: a whole batch at once, on its device.
+
+Geometry, then a policy, on uint8; then normalisation; then erasing and mixing. Nothing here waits
+for a device or draws a number: the rows of the epoch's tables say what happens to each image.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor
+
+from vitpos import schema
+from vitpos.data.draws import Draws
+from vitpos.data.geometry import Crop, Warp, geometric
+from vitpos.data.mix import Erase, Mix
+from vitpos.data.policies import Policy
+
+
+def normalise(
+    pixels: UInt8[Tensor, "batch channels height width"],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Float32[Tensor, "batch channels height width"]:
+    """Pixels of 0..255 to mean 0 and deviation 1, given both per channel for pixels of 0..1.
+
+    The numbers of a channel stay on the host: tensors of them would have to be copied.
+    """
+    images = pixels.float()
+    for channel, (centre, spread) in enumerate(zip(mean, std, strict=True)):
+        images[:, channel].mul_(1 / (255 * spread)).sub_(centre / spread)
+    return images
+
+
+class Augmenter:
+    """The changes a run asks for, as tables per epoch and a function of batches.
+
+    An image is changed in a way that depends on (seed, epoch, sample) alone; only mixing looks at
+    the next image of the batch.
+    """
+
+    def __init__(
+        self,
+        dataset: schema.Dataset,
+        augment: schema.Augment,
+        *,
+        seed: int,
+        samples: int,
+        classes: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        device: torch.device,
+    ) -> None:
+        self.seed, self.samples, self.classes = seed, samples, classes
+        self.mean, self.std, self.device = mean, std, device
+        size, channels = dataset.size, dataset.channels
+        self.moves: list[Crop | Warp | Policy] = []
+        if augment.geometry:
+            self.moves += geometric(dataset.geometry)
+        if augment.policy != "none":
+            self.moves += [Policy(augment, size=size, channels=channels, device=device)]
+        self.erase = Erase(augment, size) if augment.erase else None
+        self.mix = Mix(augment, size) if augment.mixup or augment.cutmix else None
+
+    def tables(self, epoch: int) -> dict[str, Tensor]:
+        """What happens to each sample in this epoch: row i belongs to sample i."""
+        draws = Draws(self.seed, epoch, self.samples)
+        tables: dict[str, Tensor] = {}
+        for change in (*self.moves, self.erase, self.mix):
+            if change is not None:
+                tables |= change.tables(draws)
+        return {name: table.to(self.device) for name, table in tables.items()}
+
+    def __call__(
+        self,
+        pixels: UInt8[Tensor, "batch channels height width"],
+        labels: Int64[Tensor, " batch"],
+        ids: Int64[Tensor, " batch"],
+        tables: dict[str, Tensor],
+    ) -> tuple[
+        Float32[Tensor, "batch channels height width"], Float32[Tensor, "batch {self.classes}"]
+    ]:
+        """Normalised images and soft targets of a batch; `ids` are its samples' rows."""
+        rows = {name: table.index_select(0, ids) for name, table in tables.items()}
+        for move in self.moves:
+            pixels = move(pixels, rows)
+        images = normalise(pixels, self.mean, self.std)
+        if self.erase is not None:
+            images = self.erase(images, rows)
+        targets = (labels[:, None] == torch.arange(self.classes, device=labels.device)).float()
+        return (images, targets) if self.mix is None else self.mix(images, targets, rows)
