@@ -1,0 +1,101 @@
+"""What the folder of a run tells of it, read back as numbers.
+
+`config.yaml` and `metrics.jsonl` must be there; `timings.jsonl`, `summary.json` and `record.json`
+need not. Every error is a BadRun that names the file.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vitpos.errors import BadRun
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run as it was, or as far as it came."""
+
+    config: dict[str, Any]
+    config_text: str
+    group: str  # names the arm: `group` of record.json, else from the folder's name
+    started: float  # seconds since 1970: `started` of record.json, else the age of config.yaml
+    rows: list[dict[str, float | int]]  # metrics and timings together, one row per step, in order
+    summary: dict[str, Any]
+    status: Any  # of summary.json, else of record.json
+
+
+def replay(folder: Path) -> Replay:
+    """Read all of it."""
+    text = _read(folder / "config.yaml")
+    try:
+        config = dict(yaml.safe_load(text))
+    except (yaml.YAMLError, TypeError, ValueError):
+        raise BadRun(f"`{folder / 'config.yaml'}` is not a config") from None
+    summary, record = _document(folder / "summary.json"), _document(folder / "record.json")
+    started = record.get("started")
+    if not isinstance(started, int | float):
+        started = (folder / "config.yaml").stat().st_mtime
+    return Replay(
+        config=config,
+        config_text=text,
+        group=str(record.get("group") or _arm(folder.resolve())),
+        started=float(started),
+        rows=_rows(folder),
+        summary=summary,
+        status=summary.get("status", record.get("status")),
+    )
+
+
+def numbers(values: dict[str, Any]) -> dict[str, float | int]:
+    """Those of the values that are numbers."""
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise BadRun(f"cannot read `{path}`: {reason}", "is this the folder of a run?") from None
+
+
+def _document(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(_read(path)))
+    except (TypeError, ValueError):
+        raise BadRun(f"`{path}` is not a JSON object") from None
+
+
+def _rows(folder: Path) -> list[dict[str, float | int]]:
+    """What was told last of a step holds."""
+    rows: dict[float | int, dict[str, float | int]] = {}
+    for path in (folder / "metrics.jsonl", folder / "timings.jsonl"):
+        if path.name == "metrics.jsonl" or path.exists():
+            for row in _lines(path):
+                rows.setdefault(row["step"], {}).update(row)
+    return [rows[step] for step in sorted(rows)]
+
+
+def _lines(path: Path) -> Iterator[dict[str, float | int]]:
+    lines = _read(path).splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = dict(json.loads(line))
+            row["step"] = int(row["step"])
+        except (KeyError, TypeError, ValueError):
+            if number == len(lines):
+                return  # a kill tears the last line at most
+            raise BadRun(f"`{path}`, line {number}, is not a row with a step") from None
+        yield numbers(row)
+
+
+def _arm(folder: Path) -> str:
+    """`study/arm`, where the folder is `study/arm-s<seed>-<hash8>`."""
+    return f"{folder.parent.name}/" + re.sub(r"-s\d+-[0-9a-f]{8}$", "", folder.name)
