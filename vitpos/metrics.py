@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vitpos.build import is_position
 from vitpos.data.augment import normalise
-from vitpos.data.sources import Samples
+from vitpos.data.samples import Samples
 from vitpos.machine import Machine
 from vitpos.vit import Attention, ViT
 

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from vitpos.data.augment import Augmenter
-from vitpos.data.sources import Data, Samples
+from vitpos.data.samples import Data, Samples
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.keys import generator, key
 from vitpos.machine import Machine

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -31,6 +31,10 @@ class Samples(NamedTuple):
         """These images, by number or by mask."""
         return Samples(self.pixels[chosen], self.labels[chosen])
 
+    def to(self, device: torch.device) -> "Samples":
+        """The same images on a device."""
+        return Samples(self.pixels.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Data:
@@ -48,6 +52,11 @@ class Data:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     digest: str
+
+    def to(self, device: torch.device) -> "Data":
+        """The same images on a device."""
+        splits = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        return replace(self, **splits)
 
 
 def holdout(
