@@ -229,9 +229,7 @@ def _scalar(tag: str, value: float | int) -> Summary.Value:
 def _text(tag: str, text: str) -> Summary.Value:
     """Indented by four, which is code in Markdown whatever the text holds."""
     code = textwrap.indent(text, "    ")
-    return Summary.Value(
-        tag=tag, metadata=text_metadata(tag, ""), tensor=make_tensor_proto(code, dtype=str)
-    )
+    return Summary.Value(tag=tag, metadata=text_metadata(tag, ""), tensor=make_tensor_proto(code))
 
 
 def _hparams(tag: str, message: HParamsPluginData) -> Summary.Value:
