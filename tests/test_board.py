@@ -315,6 +315,18 @@ def test_a_run_that_continues_forgets_what_it_repeats(tmp_path):
     assert session_end(tmp_path).status == api_pb2.STATUS_SUCCESS
 
 
+@pytest.mark.parametrize("later", [0.0, -1000.0, 3.0])
+def test_a_torn_event_file_hides_no_later_one(tmp_path, later):
+    """Readers stop at a torn event, and take files by name; so each attempt has a later name."""
+    Board(tmp_path, clock=lambda: 5000.0).record(ROWS[0])
+    (torn,) = tmp_path.iterdir()
+    torn.write_bytes(torn.read_bytes()[:-3])
+    Board(tmp_path, clock=lambda: 5000.0 + later, purge_step=28).record(ROWS[0])
+
+    assert scalars(tmp_path)["train/loss"] == [(28, 2.25)]
+    assert sorted(tmp_path.iterdir())[0] == torn
+
+
 def test_nothing_is_written_after_close(tmp_path):
     """Closing twice is once."""
     board = Board(tmp_path)
@@ -458,3 +470,11 @@ def test_a_damaged_folder_keeps_its_view(told, name, text, message):
         rebuild(told)
 
     assert scalars(told) == before
+
+
+def test_a_view_that_cannot_be_deleted_is_said(told):
+    """What stands in the way is named with its folder."""
+    (told / "events.out.tfevents.0000000001.folder").mkdir()
+
+    with pytest.raises(BadRun, match=r"cannot delete the event files of .*arm-s7-0123abcd`"):
+        rebuild(told)

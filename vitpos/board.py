@@ -190,7 +190,8 @@ def rebuild(folder: Path) -> None:
     """Write the event files of a run folder again, from what `vitpos.replay` reads in it.
 
     Pictures are lost: the weights that they show are gone. The time of an event is the start of the
-    run plus the `perf/seconds` until then. BadRun is raised before anything is deleted.
+    run plus the `perf/seconds` until then. What cannot be read is a BadRun before anything is
+    deleted.
     """
     run = replay(folder)
     now = run.started
