@@ -176,8 +176,8 @@ class Board:
 
     def _stamp(self) -> int:
         """Seconds since 1970, later than the name of any file here: readers go by the names."""
-        earlier = [path.name.split(".")[3] for path in _event_files(self._folder)]
-        return max(int(self._clock()), *(int(stamp) + 1 for stamp in earlier if stamp.isdigit()), 0)
+        stamps = [path.name.split(".")[3] for path in _event_files(self._folder)]
+        return max(int(self._clock()), *(int(s) + 1 for s in stamps if s.isdecimal()), 0)
 
 
 def final(summary: dict[str, Any]) -> dict[str, float | int]:
