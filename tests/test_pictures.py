@@ -31,6 +31,7 @@ maps = arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2), el
 
 
 def colours(picture):
+    """All that occur."""
     return {tuple(map(int, pixel)) for pixel in picture.reshape(-1, 3)}
 
 

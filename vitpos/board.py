@@ -176,8 +176,8 @@ class Board:
 
     def _stamp(self) -> int:
         """Seconds since 1970, later than the name of any file here: readers go by the names."""
-        earlier = [path.name.split(".")[3] for path in _event_files(self._folder)]
-        return max(int(self._clock()), *(int(stamp) + 1 for stamp in earlier if stamp.isdigit()), 0)
+        stamps = [path.name.split(".")[3] for path in _event_files(self._folder)]
+        return max(int(self._clock()), *(int(s) + 1 for s in stamps if s.isdecimal()), 0)
 
 
 def final(summary: dict[str, Any]) -> dict[str, float | int]:
@@ -190,7 +190,8 @@ def rebuild(folder: Path) -> None:
     """Write the event files of a run folder again, from what `vitpos.replay` reads in it.
 
     Pictures are lost: the weights that they show are gone. The time of an event is the start of the
-    run plus the `perf/seconds` until then. BadRun is raised before anything is deleted.
+    run plus the `perf/seconds` until then. What cannot be read is a BadRun before anything is
+    deleted.
     """
     run = replay(folder)
     now = run.started
@@ -229,9 +230,7 @@ def _scalar(tag: str, value: float | int) -> Summary.Value:
 def _text(tag: str, text: str) -> Summary.Value:
     """Indented by four, which is code in Markdown whatever the text holds."""
     code = textwrap.indent(text, "    ")
-    return Summary.Value(
-        tag=tag, metadata=text_metadata(tag, ""), tensor=make_tensor_proto(code, dtype=str)
-    )
+    return Summary.Value(tag=tag, metadata=text_metadata(tag, ""), tensor=make_tensor_proto(code))
 
 
 def _hparams(tag: str, message: HParamsPluginData) -> Summary.Value:
