@@ -45,8 +45,13 @@ def augment(**changes: Any) -> schema.Augment:
 
 
 def augmenter(
-    *, moves: dict[str, Any] | None = None, seed: int = 0, samples: int = 64, size: int = 12,
-    channels: int = 3, **changes: Any,
+    *,
+    moves: dict[str, Any] | None = None,
+    seed: int = 0,
+    samples: int = 64,
+    size: int = 12,
+    channels: int = 3,
+    **changes: Any,
 ) -> Augmenter:
     """An augmenter of small images with only the named moves and changes."""
     mean, std = MEAN[:channels], STD[:channels]

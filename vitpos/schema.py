@@ -30,7 +30,9 @@ class Dataset:
 
     name: str = value()
     source: str = value(one_of=("embedded", "torchvision", "folder"))
-    root: str | None = value()  # the folder of the files; null: $VITPOS_DATA or ~/.cache/vitpos/data
+    root: str | None = (
+        value()
+    )  # the folder of the files; null: $VITPOS_DATA or ~/.cache/vitpos/data
     size: int = value(at_least=1, at_most=4096)  # pixels, each way
     channels: int = value(one_of=(1, 3))
     classes: int | None = value(at_least=2)  # null: as many as the folder has

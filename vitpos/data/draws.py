@@ -28,7 +28,9 @@ class Draws:
         shape = (self.samples, columns)
         return torch.randint(low, high + 1, shape, generator=self._generator(purpose))
 
-    def uniform(self, purpose: str, low: float, high: float) -> Float64[Tensor, " samples"]:
+    def uniform(
+        self, purpose: str, low: float = 0.0, high: float = 1.0
+    ) -> Float64[Tensor, " samples"]:
         """Real numbers in [low, high)."""
         generator = self._generator(purpose)
         return low + (high - low) * torch.rand(

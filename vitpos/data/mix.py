@@ -19,12 +19,12 @@ Targets = Float32[Tensor, "batch classes"]
 Boxes = Int32[Tensor, "samples 4"]
 
 
-def inside(boxes: Boxes, height: int, width: int) -> Bool[Tensor, "samples 1 {height} {width}"]:
-    """Which pixels lie in the box of their image."""
+def outside(boxes: Boxes, height: int, width: int) -> Bool[Tensor, "samples 1 {height} {width}"]:
+    """Which pixels lie out of the box of their image."""
     top, bottom, left, right = boxes[:, :, None, None, None].unbind(1)
     y = torch.arange(height, device=boxes.device)[:, None]
     x = torch.arange(width, device=boxes.device)
-    return (y >= top) & (y < bottom) & (x >= left) & (x < right)
+    return (y < top) | (y >= bottom) | (x < left) | (x >= right)
 
 
 class Erase:
@@ -39,16 +39,16 @@ class Erase:
     def tables(self, draws: Draws) -> Rows:
         area = draws.uniform("erase/area", 0.02, 0.33).sqrt() * self.size
         aspect = draws.uniform("erase/aspect", math.log(0.3), math.log(3.3)).mul(0.5).exp()
-        chosen = draws.uniform("erase/chosen", 0, 1) < self.share
+        chosen = draws.uniform("erase/chosen") < self.share
         box = []
         for name, side in (("top", area * aspect), ("left", area / aspect)):
             length = side.round().clamp(1, self.size)
-            start = (draws.uniform(f"erase/{name}", 0, 1) * (self.size - length + 1)).floor()
+            start = (draws.uniform(f"erase/{name}") * (self.size - length + 1)).floor()
             box += [start, start + length * chosen]
         return {"erase": torch.stack(box, dim=1).int()}
 
     def __call__(self, images: Images, rows: Rows) -> Images:
-        return images.masked_fill_(inside(rows["erase"], *images.shape[2:]), 0.0)
+        return images * outside(rows["erase"], *images.shape[2:])
 
 
 class Mix:
@@ -64,18 +64,15 @@ class Mix:
     def tables(self, draws: Draws) -> Rows:
         heads = draws.integers("mix", 0, 1)[:, 0] == 1
         cuts = heads if self.mixup and self.cutmix else torch.full_like(heads, self.cutmix > 0)
-        tables: Rows = {}
-        share = torch.ones(draws.samples, dtype=torch.float64)
+        blend = torch.ones(draws.samples, dtype=torch.float64)
         if self.mixup:
-            share = torch.where(cuts, share, draws.beta("mixup", self.mixup))
-            tables["blend"] = share.float()
-        if self.cutmix:
-            boxes = self.boxes(draws) * cuts[:, None]
-            top, bottom, left, right = boxes.unbind(1)
-            cut = (bottom - top) * (right - left) / self.size**2
-            share = torch.where(cuts, 1 - cut, share)
-            tables["cut"] = boxes.int()
-        return tables | {"share": share.float()}
+            blend = torch.where(cuts, blend, draws.beta("mixup", self.mixup))
+        if not self.cutmix:
+            return {"blend": blend.float(), "share": blend.float()}
+        boxes = self.boxes(draws) * cuts[:, None]
+        top, bottom, left, right = boxes.unbind(1)
+        share = blend - (bottom - top) * (right - left) / self.size**2  # one of the two is whole
+        return {"blend": blend.float(), "cut": boxes.int(), "share": share.float()}
 
     def boxes(self, draws: Draws) -> Int[Tensor, "samples 4"]:
         """A square box anywhere, cut at the border; its area before is 1 - lambda."""
@@ -86,9 +83,8 @@ class Mix:
         return torch.stack((low, high), dim=2).flatten(1)
 
     def __call__(self, images: Images, targets: Targets, rows: Rows) -> tuple[Images, Targets]:
-        partners = images.roll(-1, 0)
-        if self.mixup:
-            images = torch.lerp(partners, images, rows["blend"][:, None, None, None])
+        weight = rows["blend"][:, None, None, None]
         if self.cutmix:
-            images = torch.where(inside(rows["cut"], *images.shape[2:]), partners, images)
+            weight = weight * outside(rows["cut"], *images.shape[2:])
+        images = torch.lerp(images.roll(-1, 0), images, weight)
         return images, torch.lerp(targets.roll(-1, 0), targets, rows["share"][:, None])

@@ -116,7 +116,8 @@ def grouped(
     for name in names:
         chosen = (kinds == KINDS.index(name)).nonzero().squeeze(1)
         if len(chosen):
-            pixels[chosen] = CHANGES[name](pixels[chosen], numbers[chosen])
+            few = CHANGES[name](pixels.index_select(0, chosen), numbers.index_select(0, chosen))
+            pixels.index_copy_(0, chosen, few)
     return pixels
 
 
