@@ -97,11 +97,11 @@ def read(root: Path) -> Listing:
 
 def images(place: Path, root: Path, label: int) -> list[Image]:
     """The images of one class."""
-    found = []
+    found, below = [], place.relative_to(root)
     for entry in entries(place, root):
         if entry.name.lower().endswith(SUFFIXES) and entry.is_file():
             facts = entry.stat()
-            path = str(Path(entry.path).relative_to(root))
+            path = f"{below}/{entry.name}"
             found.append(Image(path, label, facts.st_size, facts.st_mtime_ns))
     if not found:
         raise BadData(

@@ -1,0 +1,270 @@
+"""Fetching data sets, from a server on this machine."""
+
+import gzip
+import hashlib
+import io
+import socket
+import tarfile
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import torchvision
+from small_data import cifar10, dataset, mnist
+
+from vitpos.data import download as downloads
+from vitpos.data.download import download
+from vitpos.data.known import KNOWN
+from vitpos.data.sources import load
+from vitpos.errors import BadData, BadInput
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+class Server(ThreadingHTTPServer):
+    """Serves what is in `files`; `cut` bytes of a file at most, `asked` tells which were."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.cut: dict[str, int] = {}
+        self.asked: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+
+    def do_HEAD(self) -> None:  # the name is that of the standard library
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, *, body: bool) -> None:
+        """The file, or as much as the server is allowed to send."""
+        name = self.path[1:]
+        if name not in self.server.files:
+            self.send_error(404)
+            return
+        content = self.server.files[name]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if body:
+            self.server.asked.append(name)
+            self.wfile.write(content[: self.server.cut.get(name, len(content))])
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A mirror on this machine."""
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    server = Server()
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def digits(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server of a small MNIST, which torchvision is made to expect."""
+    mnist(tmp_path / "original", monkeypatch)
+    resources = []
+    for path in sorted((tmp_path / "original/MNIST/raw").iterdir()):
+        content = gzip.compress(path.read_bytes(), mtime=0)
+        server.files[f"{path.name}.gz"] = content
+        resources.append((f"{path.name}.gz", hashlib.md5(content).hexdigest()))
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url])
+    return server
+
+
+def target(tmp_path: Path) -> object:
+    """MNIST, to be put into an empty folder that does not exist yet."""
+    return dataset("mnist", root=str(tmp_path / "new" / "data"), validation=20)
+
+
+def test_downloads_verifies_and_loads(digits: Server, tmp_path: Path) -> None:
+    """After the download the data set loads; a second download asks the server for nothing."""
+    wanted = target(tmp_path)
+    told = []
+
+    assert download(wanted, lambda *words: told.append(words)) == Path(wanted.root)
+    assert len(load(wanted).test.labels) == 40
+    assert told[0] == (0, 4, "t10k-images-idx3-ubyte.gz")
+    assert told[-1][:2] == (4, 4)
+    digits.asked.clear()
+    download(wanted)
+    assert digits.asked == []
+
+
+@pytest.mark.parametrize("share", [0, 1, 100])
+def test_goes_on_after_an_interruption(digits: Server, tmp_path: Path, share: int) -> None:
+    """A connection cut mid-way is one line; the next try fetches what is missing and no more."""
+    wanted = target(tmp_path)
+    digits.cut["train-images-idx3-ubyte.gz"] = share
+
+    with pytest.raises(BadData, match="the download broke off or is damaged: http") as caught:
+        download(wanted)
+    assert "vitpos data mnist" in caught.value.hint
+    digits.cut.clear()
+    digits.asked.clear()
+    download(wanted)
+    assert digits.asked == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    assert len(load(wanted).test.labels) == 40
+
+
+def test_mends_a_damaged_file(digits: Server, tmp_path: Path) -> None:
+    """What `load` calls damaged is put right by the command that its hint names."""
+    wanted = target(tmp_path)
+    download(wanted)
+    damaged = Path(wanted.root) / "MNIST/raw/t10k-images-idx3-ubyte"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(BadData, match="is damaged"):
+        load(wanted)
+    download(wanted)
+
+    assert len(load(wanted).test.labels) == 40
+
+
+def test_refuses_what_was_not_published(digits: Server, tmp_path: Path) -> None:
+    """A mirror that sends something else is found out before it is unpacked."""
+    digits.files["t10k-images-idx3-ubyte.gz"] = gzip.compress(b"something else", mtime=0)
+
+    with pytest.raises(BadData, match="broke off or is damaged"):
+        download(target(tmp_path))
+    assert not (tmp_path / "new/data/MNIST/raw/t10k-images-idx3-ubyte").exists()
+
+
+def test_takes_the_mirror_that_answers(
+    digits: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One dead mirror of two does no harm."""
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/", digits.url])
+    wanted = target(tmp_path)
+    download(wanted)
+
+    assert len(load(wanted).test.labels) == 40
+
+
+def test_unpacks_archives_given_by_hand_without_network(
+    digits: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Archives in their place need no server."""
+    wanted = target(tmp_path)
+    raw = Path(wanted.root) / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for name, content in digits.files.items():
+        (raw / name).write_bytes(content)
+    monkeypatch.setattr(downloads, "reachable", lambda *_: pytest.fail("asked the network"))
+    download(wanted)
+
+    assert len(load(wanted).test.labels) == 40
+
+
+def test_unpacks_cifar(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One archive with all batches."""
+    cifar10(tmp_path / "original", monkeypatch)
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        archive.add(tmp_path / "original/cifar-10-batches-py", "cifar-10-batches-py")
+    server.files["cifar.tar.gz"] = stream.getvalue()
+    reader = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(reader, "url", server.url + "cifar.tar.gz")
+    monkeypatch.setattr(reader, "tgz_md5", hashlib.md5(stream.getvalue()).hexdigest())
+    wanted = dataset("cifar10", root=str(tmp_path / "new"), validation=20)
+    download(wanted)
+
+    assert len(load(wanted).test.labels) == 20
+
+
+def test_offline_is_one_line_at_once(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No name can be resolved: what could not be reached, and how to use files by hand."""
+
+    def offline(*_: object, **__: object) -> None:
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
+    start = time.monotonic()
+
+    with pytest.raises(BadData, match="cannot reach ossci-datasets.*name resolution") as caught:
+        download(dataset("mnist", root=str(tmp_path)))
+    assert "dataset.root=DIR" in caught.value.hint
+    assert time.monotonic() - start < 5
+
+
+def test_a_silent_network_is_given_up(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name resolution that hangs, which no socket timeout ends, is left alone after a while."""
+    monkeypatch.setattr(downloads, "PATIENCE", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+    start = time.monotonic()
+
+    with pytest.raises(BadData, match="cannot reach .*: no answer"):
+        download(dataset("cifar10", root=str(tmp_path)))
+    assert time.monotonic() - start < 1.5
+    assert downloads.PATIENCE < 5
+
+
+def test_the_time_limit_is_taken_back() -> None:
+    """Other sockets keep their own."""
+    before = socket.getdefaulttimeout()
+    with downloads.patience(1.5):
+        assert socket.getdefaulttimeout() == 1.5
+
+    assert socket.getdefaulttimeout() == before
+
+
+def test_a_root_that_cannot_be_written_is_told(digits: Server, tmp_path: Path) -> None:
+    """A file in the way of the folder."""
+    (tmp_path / "new").write_text("")
+
+    with pytest.raises(BadData, match="cannot write into"):
+        download(target(tmp_path))
+
+
+def test_shipped_data_is_there_already() -> None:
+    """Nothing to fetch."""
+    assert download(dataset("mnist5k")).name == "mnist5k.npz"
+
+
+def test_a_folder_of_your_own_cannot_be_downloaded() -> None:
+    """The hint says what to type instead."""
+    with pytest.raises(BadInput, match="nothing to download") as caught:
+        download(dataset("imagefolder"))
+    assert "dataset.root=DIR" in caught.value.hint
+
+
+def test_published_counts_are_those_of_the_papers() -> None:
+    """60,000 and 10,000 digits and clothes, 50,000 and 10,000 photographs."""
+    assert {name: (facts.train, facts.test) for name, facts in KNOWN.items()} == {
+        "mnist": (60_000, 10_000),
+        "fashion_mnist": (60_000, 10_000),
+        "cifar10": (50_000, 10_000),
+        "cifar100": (50_000, 10_000),
+    }
