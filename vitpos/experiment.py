@@ -174,20 +174,22 @@ def finish(
     data = loop.data
     test = metrics.evaluate(loop.weights, data.test, data.mean, data.std, loop.machine)
     folder.save_predictions(test.predicted.numpy(), data.test.labels.cpu().numpy())
+    measured: dict[str, float] = test.named("test")
     last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}
-    summary = {
+    summary: dict[str, Any] = {
         "status": "finished",
         "identity": config.identity(loop.run),
         "arm": config.arm(loop.run),
         "seed": loop.run.seed,
         "epochs": loop.training.epochs,
         "steps": loop.step,
-        "metrics": test.named("test") | last,
+        "metrics": measured | last,
         "cost": facts,
-        "perf": history.performance() | {"peak_memory_bytes": metrics.peak_memory(loop.machine.device)},
+        "perf": history.performance()
+        | {"peak_memory_bytes": metrics.peak_memory(loop.machine.device)},
     }
     write_json(folder.path / "summary.json", summary)
-    history.close("finished", summary["metrics"])
+    history.close("finished", summary)
     return summary
 
 

@@ -14,6 +14,7 @@ from vitpos import attention
 from vitpos.errors import BadInput
 from vitpos.schema import Run
 
+CPU_MICRO_BATCH = 128
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -38,22 +39,33 @@ class Machine:
     @property
     def micro_batch(self) -> int:
         """Images per pass: on a CPU, larger ones do not stay in its caches."""
-        return 128 if self.device.type == "cpu" else 2**20
+        return CPU_MICRO_BATCH if self.device.type == "cpu" else 2**20
 
 
 def prepare(run: Run) -> Machine:
     """Choose, check that it is there, and set the process up for it."""
     device = find_device(run.device)
     precision = find_precision(run.precision, device)
-    threads = run.threads or cores()
+    threads = run.threads or useful_threads(run)
     torch.set_num_threads(threads)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, changes no bits
     torch.use_deterministic_algorithms(run.deterministic)
     torch.backends.cudnn.benchmark = False
     chosen = run.attention
     if chosen == "auto":
         chosen = attention.choose(device, DTYPES[precision])
     return Machine(device, precision, threads, chosen)
+
+
+def useful_threads(run: Run) -> int:
+    """A thread for each 10 billion operations of a pass: with less to do they wait for one another.
+
+    A rule and not a measurement, because sums of other threads have other bits.
+    """
+    tokens = (run.dataset.size // run.patch.size) ** 2
+    weights = 12 * run.backbone.depth * run.backbone.dim**2
+    images = min(run.training.batch_size, CPU_MICRO_BATCH)
+    return max(1, min(cores(), round(6 * weights * tokens * images / 1e10)))
 
 
 def cores() -> int:
@@ -70,7 +82,9 @@ def find_device(name: str) -> torch.device:
         return torch.device("cuda", 0) if cuda else torch.device("cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= cuda:
-        built = "a CPU build" if torch.version.cuda is None else f"built for CUDA {torch.version.cuda}"
+        built = (
+            "a CPU build" if torch.version.cuda is None else f"built for CUDA {torch.version.cuda}"
+        )
         found = f"{cuda} CUDA devices found" if cuda else f"no CUDA device found (torch is {built})"
         raise BadInput(f"device = {name}: {found}", "device=cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
@@ -140,7 +154,16 @@ def commit() -> str | None:
     if not (here / ".git").exists():
         return None
     try:
-        words = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+        words = [
+            "git",
+            "-C",
+            str(here),
+            "describe",
+            "--always",
+            "--dirty=+",
+            "--abbrev=12",
+            "--exclude=*",
+        ]
         done = subprocess.run(words, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None

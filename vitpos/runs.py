@@ -48,7 +48,9 @@ class RunFolder:
             study.mkdir(parents=True, exist_ok=True)
             folder = cls(new_folder(study, name))
             write(folder.path / "config.yaml", config.dump(run).encode())
-            write(folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides).encode())
+            write(
+                folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides).encode()
+            )
         return folder
 
     @classmethod

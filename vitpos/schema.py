@@ -111,7 +111,7 @@ class Run:
     seed: int = value(at_least=0, at_most=2**63 - 1)
     precision: str = value(one_of=("auto", "fp32", "bf16", "fp16"))
     device: str = value()  # auto, cpu, cuda, cuda:1, mps
-    threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: one for each core
+    threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: as many as have enough to do
     attention: str = value(one_of=("auto", "explicit", "sdpa"))
     deterministic: bool = value()
     compile: bool = value()

@@ -124,6 +124,7 @@ class Live(Plain):
         self.progress.stop()
         super().end(folder, summary)
 
+
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Quiet]:
     """What fits who is watching; afterwards the terminal is as it was."""

@@ -102,7 +102,7 @@ class Loop:
                     yield Epoch(self.finish_epoch(epoch))
                 yield Step(self.step, epoch + 1)
 
-    def learn(self, ids: Int64[Tensor, " batch"], tables: Mapping[str, Tensor]) -> None:
+    def learn(self, ids: Int64[Tensor, " batch"], tables: dict[str, Tensor]) -> None:
         """One step of the optimiser on these training images."""
         pixels, labels = self.samples.pixels[ids], self.samples.labels[ids]
         self.reseed()
@@ -127,7 +127,7 @@ class Loop:
         self.sums += torch.stack([loss * count, correct.to(loss), count, norm * count])
 
     def backward(
-        self, pixels: Pixels, labels: Labels, ids: Labels, tables: Mapping[str, Tensor]
+        self, pixels: Pixels, labels: Labels, ids: Labels, tables: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits."""
         images, targets = self.augment(pixels, labels, ids, tables)
