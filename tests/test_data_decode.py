@@ -250,3 +250,12 @@ def test_says_when_memory_is_too_small(root: Path) -> None:
     """More pixels than the machine can hold are refused before the first is decoded."""
     with pytest.raises(NoResources, match=r"1,000,000 images of 4096 x 4096 are 50331\.6 GB"):
         decode.fits((1_000_000, 3, 4096, 4096))
+
+
+def test_opens_only_common_formats(root: Path) -> None:
+    """Another format under a known suffix is refused: few decoders, few holes."""
+    path = root / "train" / "dog" / "07.png"
+    smooth(8, 8).save(path, "PCX")
+
+    with pytest.raises(BadData, match=f"{path} is not an image that can be read"):
+        load(small(root))

@@ -184,6 +184,16 @@ def test_unpacks_archives_given_by_hand_without_network(
     assert len(load(wanted).test.labels) == 40
 
 
+def test_leaves_whole_files_alone(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that are as published need neither archives nor network."""
+    mnist(tmp_path, monkeypatch)
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url])
+
+    assert download(dataset("mnist", root=str(tmp_path))) == tmp_path
+
+
 def test_unpacks_cifar(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One archive with all batches."""
     cifar10(tmp_path / "original", monkeypatch)
