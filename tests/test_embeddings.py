@@ -146,7 +146,9 @@ def test_a_network_in_bfloat16_runs(vit, images):
     """All weights in bfloat16: no hook hands on another precision than it was given."""
     half = vit.bfloat16()
 
-    torch.testing.assert_close(half(images.bfloat16()).float(), vit.float()(images), atol=0.2, rtol=0.2)
+    torch.testing.assert_close(
+        half(images.bfloat16()).float(), vit.float()(images), atol=0.2, rtol=0.2
+    )
 
 
 @pytest.mark.parametrize("prefix_tokens", [1, 3])
@@ -236,7 +238,7 @@ def test_logits_of_several_add_up():
 
 @pytest.mark.parametrize("names", COMBINATIONS)
 def test_several_learn_and_read_other_grids(names):
-    """A network with several strategies scores an oblong image, and each of their parameters learns."""
+    """Several strategies score an oblong image, and each of their parameters learns."""
     model = networks.vit(names, pool="cls", registers=1)
     loud(model.position)
     scores = model(noise(2, 3, 24, 40))
