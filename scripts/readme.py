@@ -1,7 +1,7 @@
 """Keep the generated blocks of the README true: `--help`, the embeddings, the tree.
 
-`python scripts/readme.py` writes them; with `--check` it fails if they are not up to date. A block lies
-between `<!-- NAME -->` and `<!-- end -->`.
+`python scripts/readme.py` writes them; with `--check` it fails if they are not up to date. A block
+lies between `<!-- NAME -->` and `<!-- end -->`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A trained network on images again: the same ones, another split, another size, another data set."""
+"""A trained network on images again: the same, another split, another size, another data set."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -199,8 +199,9 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
         f" validation {metrics['val/accuracy']:.2%})",
         f"network        {cost['params']:,} parameters, {cost['params_embedding']:,} of them"
         f" position; {count_words(cost['flops_per_image'])} FLOPs an image",
-        f"speed          {perf['images_per_second']:,.0f} img/s, {seconds_words(perf['train_seconds'])}"
-        f" of training (first step {perf['first_step_seconds']:.2f} s),"
+        f"speed          {perf['images_per_second']:,.0f} img/s,"
+        f" {seconds_words(perf['train_seconds'])} of training"
+        f" (first step {perf['first_step_seconds']:.2f} s),"
         f" {bytes_words(perf['peak_memory_bytes'])} at most",
         f"run            {folder}",
         f"next           vitpos tensorboard {folder.parent}",
