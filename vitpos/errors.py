@@ -27,6 +27,16 @@ class UserError(Exception):
         error.problems = list(problems)
         return error
 
+    @property
+    def message(self) -> str:
+        """What is wrong, first of all."""
+        return self.problems[0].message
+
+    @property
+    def hint(self) -> str:
+        """What to type instead."""
+        return self.problems[0].hint
+
     def lines(self) -> list[str]:
         """What the user sees."""
         if len(self.problems) == 1:
