@@ -33,7 +33,9 @@ def network(run: Run, classes: int) -> ViT:
     return model
 
 
-def embedding(chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int) -> PositionEmbedding:
+def embedding(
+    chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int
+) -> PositionEmbedding:
     """The strategy that a config names, or several of them together."""
     parts = {}
     for name, options in chosen.items():
@@ -50,10 +52,13 @@ def embedding(chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int) 
 
 def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding]:
     """The class that ``_target_`` names; only strategies of this package are built."""
-    module, _, name = str(options["_target_"]).rpartition(".")
+    module, _, name = str(options.get("_target_")).rpartition(".")
     if not module.startswith("vitpos.embeddings."):
         raise BadInput(f"{options['_target_']} is not a strategy in vitpos.embeddings")
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise BadInput(f"{options['_target_']} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, PositionEmbedding)):
         raise BadInput(f"{options['_target_']} is not a PositionEmbedding")
     return found

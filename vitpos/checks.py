@@ -17,7 +17,12 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def problems(run: Run) -> list[Problem]:
     """Everything that is wrong with a run whose values are each right by themselves."""
-    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run), places(run))
+    return [*consistency(run), *places(run)]
+
+
+def consistency(run: Run) -> list[Problem]:
+    """The same without what depends on where it runs."""
+    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run))
     return [problem for part in parts for problem in part]
 
 
@@ -30,7 +35,9 @@ def notes(run: Run) -> list[str]:
     if tokens >= 1024:
         said.append(f"{tokens} tokens an image: memory and time grow with the square of them")
     if run.training.epochs > 2000:
-        said.append(f"training.epochs = {run.training.epochs}: see `--dry-run` for the time it takes")
+        said.append(
+            f"training.epochs = {run.training.epochs}: see `--dry-run` for the time it takes"
+        )
     if run.threads > 2 * (os.cpu_count() or 1):
         said.append(f"threads = {run.threads} on {os.cpu_count()} cores will be slow")
     return said
@@ -46,7 +53,9 @@ def geometry(run: Run) -> Iterator[Problem]:
         if numbers is not None and len(numbers) != data.channels:
             yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")
     if data.geometry.shift >= size:
-        yield Problem(f"dataset.geometry.shift = {data.geometry.shift}: must be below {size} pixels")
+        yield Problem(
+            f"dataset.geometry.shift = {data.geometry.shift}: must be below {size} pixels"
+        )
 
 
 def widths(run: Run) -> Iterator[Problem]:
@@ -54,7 +63,9 @@ def widths(run: Run) -> Iterator[Problem]:
     dim, heads = run.backbone.dim, run.backbone.heads
     if dim % heads:
         fits = ", ".join(str(h) for h in range(1, min(dim, 64) + 1) if dim % h == 0)
-        yield Problem(f"backbone.heads = {heads}: {dim} channels are not divisible by it", f"try {fits}")
+        yield Problem(
+            f"backbone.heads = {heads}: {dim} channels are not divisible by it", f"try {fits}"
+        )
 
 
 def embeddings(run: Run) -> Iterator[Problem]:
@@ -122,7 +133,8 @@ def places(run: Run) -> Iterator[Problem]:
         if name is not None and (not NAME.fullmatch(name) or RESERVED.fullmatch(name)):
             clean = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-. ")[:80] or "run"
             yield Problem(
-                f"{key} = {name[:80]!r}: letters, digits and . _ - + only, at most 80", f"{key}={clean}"
+                f"{key} = {name[:80]!r}: letters, digits and . _ - + only, at most 80",
+                f"{key}={clean}",
             )
     if not run.outputs.isprintable():
         yield Problem(f"outputs = {run.outputs!r}: not a path")

@@ -1,9 +1,10 @@
 """What a run looks like in a terminal, in a log and to a program."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from vitpos.words import bytes_words, count_words, seconds_words
+
+
+class Terminal(Console):
+    """Output that may be lost: a run goes on when nobody reads it any more."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, or be silent from now on."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Send what follows, and what Python still holds, nowhere."""
+        self.quiet = True
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def terminal(*, stderr: bool = False) -> Terminal:
+    """Lines as they are: neither coloured by guess, nor cut, nor taken for markup."""
+    return Terminal(stderr=stderr, highlight=False, soft_wrap=True, markup=False)
 
 
 class Quiet:
@@ -34,14 +57,14 @@ class Quiet:
 
     def end(self, folder: Path, summary: dict[str, Any]) -> None:
         """Where the run is."""
-        Console(highlight=False, soft_wrap=True).print(str(folder), markup=False)
+        terminal().print(str(folder))
 
 
 class Plain(Quiet):
     """A line per epoch, for logs and pipes."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True, markup=False)
+        self.console = terminal()
         self.started = time.monotonic()
         self.done_before = 0
         self.rate = 0.0
@@ -142,7 +165,7 @@ def watching(*, quiet: bool) -> Iterator[Quiet]:
 
 def closing_rehearsal(facts: dict[str, Any]) -> None:
     """What a run would be."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = terminal()
     for line in heading(None, facts):
         console.print(line)
     console.print(
@@ -196,4 +219,4 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
 
 def print_error(text: str) -> None:
     """A line for people that is not part of the output."""
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(text)
+    terminal(stderr=True).print(text)
