@@ -77,6 +77,8 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
     try:
         parsed = OverridesParser.create().parse_override(f"{key}={text}")
     except HydraException:
+        if not text.isascii() and not set(text) & set("'\"[]{}"):
+            return key, text  # the grammar knows no letters but these
         problems.append(Problem(f"{word!r} cannot be read", "quote it: 'key=\"some text\"'"))
         return None
     if parsed.is_sweep_override():
