@@ -106,7 +106,7 @@ def resume(path: Path, show: Watch | None = None) -> Watch:
 def results(path: Path) -> dict[str, Any]:
     """All numbers of a finished run, bit for bit."""
     folder = RunFolder(path)
-    saved = checkpoints.load(folder.checkpoints, lambda text: pytest.fail(text))
+    saved = checkpoints.load(folder.checkpoints, pytest.fail)
     summary = folder.summary()
     assert saved is not None
     assert summary is not None

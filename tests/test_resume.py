@@ -128,14 +128,14 @@ def test_one_seed_gives_one_result(tmp_path: Path) -> None:
     other = results(train(tmp_path / "c", *EVERYTHING, "seed=1"))
 
     agree(first, second)
-    weights = {n: t for n, t in first["tensors"].items() if n.startswith("model/") and "norm" not in n}
+    weights = {
+        n: t for n, t in first["tensors"].items() if n.startswith("model/") and "norm" not in n
+    }
     assert all(other["tensors"][name] != value for name, value in weights.items())
     assert other["metrics.jsonl"] != first["metrics.jsonl"]
 
 
-def test_evaluation_does_not_move_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_evaluation_does_not_move_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking at the validation images after every step leaves the weights as they are."""
     import vitpos.train as module
 

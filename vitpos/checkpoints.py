@@ -1,7 +1,7 @@
 """The state of a run, saved so that damage is always noticed.
 
-One safetensors file per checkpoint; a line in `index.jsonl` with its digest makes it count. At least
-two are kept, and a damaged one is passed over for the one before.
+One safetensors file per checkpoint; a line in `index.jsonl` with its digest makes it count. At
+least two are kept, and a damaged one is passed over for the one before.
 """
 
 import hashlib
@@ -99,11 +99,17 @@ def entries(folder: Path) -> list[Entry]:
     path = folder / "index.jsonl"
     found = []
     for number, row in enumerate(Lines(path).read(), start=1):
-        entry = Entry(*(row.get(field) for field in Entry._fields))
-        kinds = zip(Entry._fields, entry, strict=True)
-        if not all(type(value) is Entry.__annotations__[field] for field, value in kinds):
-            raise BadRun(f"{path} is damaged at line {number}")
-        found.append(entry._replace(file=Path(entry.file).name))
+        match row:
+            case {
+                "step": int(step),
+                "file": str(file),
+                "size": int(length),
+                "sha256": str(digest),
+                "identity": str(identity),
+            }:
+                found.append(Entry(step, Path(file).name, length, digest, identity))
+            case _:
+                raise BadRun(f"{path} is damaged at line {number}")
     return found
 
 
@@ -123,7 +129,7 @@ def read(path: Path, entry: Entry) -> tuple[bytes, str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        return b"", error.strerror
+        return b"", error.strerror or "cannot be read"
     right = hashlib.sha256(content).hexdigest() == entry.sha256
     return content, "" if right else "another sha256 than when it was written"
 

@@ -1,7 +1,7 @@
 """Files that are whole or not there: atomic replacement, and lines with check sums.
 
-A file is written beside its place, synced, renamed over it, and the folder is synced: after a crash or
-a power cut there is the old content or the new, never half of one.
+A file is written beside its place, synced, renamed over it, and the folder is synced: after a crash
+or a power cut there is the old content or the new, never half of one.
 """
 
 import errno
@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vitpos.errors import BadRun, NoResources
 
@@ -115,7 +115,8 @@ class Lines:
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line, and wait until it is on the disk."""
         line = seal(row)
-        with disk_errors(self.path, len(line)), self.path.open("ab") as file:
+        with disk_errors(self.path, len(line)), self.path.open("a+b") as file:
+            drop_torn(file)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
@@ -140,6 +141,17 @@ class Lines:
     def rewrite(self, rows: list[dict[str, Any]]) -> None:
         """Replace all lines."""
         write(self.path, b"".join(map(seal, rows)))
+
+
+def drop_torn(file: BinaryIO) -> None:
+    """Cut off a last line without an end, which the next would turn into damage in the middle."""
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+        return
+    file.seek(end - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def seal(row: Mapping[str, Any]) -> bytes:

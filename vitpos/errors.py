@@ -1,7 +1,7 @@
 """What can go wrong for a user, each with its exit code."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 
 class Problem(NamedTuple):
@@ -21,7 +21,7 @@ class UserError(Exception):
         self.problems = [Problem(message, hint)]
 
     @classmethod
-    def all_of(cls, problems: Sequence[Problem]) -> Self:
+    def all_of(cls, problems: Sequence[Problem]) -> "UserError":
         """One error for everything that is wrong."""
         error = cls(*problems[0])
         error.problems = list(problems)

@@ -219,6 +219,7 @@ def finish(
         raise loop.diverged(loop.step, "the test loss is not finite after step")
     last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}
     summary = head(loop, "finished") | {
+        "image_size": loop.run.dataset.size,
         "metrics": measured | last,
         "cost": facts,
         "perf": history.performance()

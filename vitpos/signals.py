@@ -11,7 +11,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Leave(BaseException):
-    """Raised by a signal wherever the process is; `except Exception` in a library does not stop it."""
+    """Raised by a signal wherever the process is; no `except Exception` of a library stops it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
