@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -22,6 +22,7 @@ from vitpos.signals import Leave, Stop
 from vitpos.train import Epoch, Loop, Step
 
 
+@runtime_checkable
 class Show(Protocol):
     """Whoever shows a run to somebody."""
 
@@ -37,7 +38,7 @@ class Show(Protocol):
     def step(self, step: int, total: int, rate: float) -> None:
         """So many steps are done, at so many images a second."""
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """An epoch is done."""
 
     def end(self, folder: Path, summary: dict[str, Any]) -> None:
@@ -214,7 +215,7 @@ def finish(
     data = loop.data
     test = metrics.evaluate(loop.weights, data.test, data.mean, data.std, loop.machine)
     folder.save_predictions(test.predicted.numpy(), data.test.labels.cpu().numpy())
-    measured: dict[str, float] = test.named("test")
+    measured: dict[str, float | int] = test.named("test")
     if not math.isfinite(test.loss):
         raise loop.diverged(loop.step, "the test loss is not finite after step")
     last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}

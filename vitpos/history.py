@@ -39,7 +39,7 @@ class History:
         self.images += self.loop.training.batch_size
         self.rate = self.images / max(self.seconds, 1e-9)
 
-    def epoch(self, row: Mapping[str, float]) -> None:
+    def epoch(self, row: Mapping[str, float | int]) -> None:
         """An epoch is done and validated."""
         timing = {
             "epoch": row["epoch"],
@@ -68,7 +68,7 @@ class History:
         checkpoints.save(self.folder.checkpoints, self.loop.step, self.loop.tensors(), identity)
         self.saved, self.saved_step = time.monotonic(), self.loop.step
 
-    def performance(self) -> dict[str, float]:
+    def performance(self) -> dict[str, float | int]:
         """Over the whole run: the median epoch's speed, and the time in all attempts."""
         rows = self.folder.timings.read()
         rates = sorted(row.get("perf/images_per_second", 0.0) for row in rows) or [0.0]

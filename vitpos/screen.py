@@ -53,7 +53,7 @@ class Quiet:
     def step(self, step: int, total: int, rate: float) -> None:
         """Nothing."""
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """Nothing."""
 
     def end(self, folder: Path, summary: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ class Plain(Quiet):
         """Remembered for the next line."""
         self.rate = rate
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """The numbers of the epoch and the time that is left."""
         self.console.print(epoch_line(row, epochs, self.rate, self.left(int(row["step"]))))
 
@@ -203,7 +203,7 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     return lines if folder is None else [*lines, str(folder)]
 
 
-def epoch_line(row: dict[str, float], epochs: int, rate: float, left: float) -> str:
+def epoch_line(row: dict[str, float | int], epochs: int, rate: float, left: float) -> str:
     """The numbers of one epoch."""
     width = len(str(epochs))
     return (

@@ -3,7 +3,7 @@
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 from vitpos.errors import Interrupted
 
@@ -30,7 +30,7 @@ class Stop:
         self.patient = False  # once there is a folder, where a step is worth waiting for
         self.before: dict[int, Any] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Stop":
         if threading.current_thread() is not threading.main_thread():
             return self
         for number in (getattr(signal, name, None) for name in NAMES):

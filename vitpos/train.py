@@ -38,7 +38,7 @@ class Step:
 class Epoch:
     """One pass over the training images is done and validated."""
 
-    row: dict[str, float]  # a line of metrics.jsonl
+    row: dict[str, float | int]  # a line of metrics.jsonl
 
 
 class Loop:
@@ -155,7 +155,7 @@ class Loop:
         if self.machine.device.type == "cuda":
             torch.cuda.default_generators[self.machine.device.index].manual_seed(number)
 
-    def finish_epoch(self, epoch: int) -> dict[str, float]:
+    def finish_epoch(self, epoch: int) -> dict[str, float | int]:
         """The epoch's means, and the validation images seen with the weights as they are."""
         self.stop_if_diverged()
         loss, correct, images, norm = self.sums.tolist()
