@@ -81,7 +81,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def compose(outputs: Path, *overrides: str) -> Run:
     """A run of twelve steps."""
-    return config.compose([*TINY, f"outputs={outputs}", *overrides])
+    return replace(composed(*overrides), outputs=str(outputs))
+
+
+@functools.cache
+def composed(*overrides: str) -> Run:
+    """Composing costs more than a run."""
+    return config.compose([*TINY, *overrides])
 
 
 def train(outputs: Path, *overrides: str, show: Watch | None = None) -> Path:
