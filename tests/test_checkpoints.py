@@ -188,13 +188,18 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
         loaded(tmp_path / "checkpoints")
 
 
+def tensors(kind: str, shape: list[int], size: int) -> dict[str, object]:
+    """The words of a header for one tensor."""
+    return {"a": {"dtype": kind, "shape": shape, "data_offsets": [0, size]}}
+
+
 BOMBS = {
     "long header": header({}, 2**62),
-    "huge shape": header({"a": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}),
-    "overflow": header({"a": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 0]}}),
-    "overlap": header({n: {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]} for n in "ab"}) + b"abcd",
+    "huge shape": header(tensors("F32", [10**12], 4 * 10**12)),
+    "overflow": header(tensors("F32", [2**40, 2**40], 0)),
+    "overlap": header(tensors("U8", [4], 4) | {"b": tensors("U8", [4], 4)["a"]}) + b"abcd",
     "deep": struct.pack("<Q", 90000) + b"[" * 90000,
-    "type": header({"a": {"dtype": "F4096", "shape": [1], "data_offsets": [0, 1]}}) + b"a",
+    "type": header(tensors("F4096", [1], 1)) + b"a",
     "nothing": b"",
 }  # fmt: skip
 

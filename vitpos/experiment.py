@@ -35,7 +35,7 @@ class Show(Protocol):
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:
         """The run is about to make its first step."""
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """So many steps are done, at so many images a second."""
 
     def epoch(self, row: dict[str, float | int], epochs: int) -> None:

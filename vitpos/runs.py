@@ -66,9 +66,13 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started before."""
-        if not path.exists():
+        try:
+            there, has_config = path.exists(), (path / "config.yaml").is_file()
+        except OSError as error:
+            raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+        if not there:
             raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
-        if not (path / "config.yaml").is_file():
+        if not has_config:
             raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
         return cls(path)
 

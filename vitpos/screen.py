@@ -50,7 +50,7 @@ class Quiet:
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:
         """Nothing."""
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """Nothing."""
 
     def epoch(self, row: dict[str, float | int], epochs: int) -> None:
@@ -90,7 +90,7 @@ class Plain(Quiet):
         for line in heading(folder, facts):
             self.console.print(line)
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """Remembered for the next line."""
         self.rate = rate
 
@@ -136,7 +136,7 @@ class Live(Plain):
         self.progress.update(self.task, completed=facts["from_step"], total=facts["steps"], said="")
         self.progress.start()
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """The bar moves."""
         self.rate = rate
         speed = f"{rate:,.0f} img/s" if rate else "first step"
@@ -203,7 +203,9 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     return lines if folder is None else [*lines, str(folder)]
 
 
-def epoch_line(row: dict[str, float | int], epochs: int, rate: float, left: float) -> str:
+def epoch_line(
+    row: dict[str, float | int], epochs: int, rate: float | int, left: float | int
+) -> str:
     """The numbers of one epoch."""
     width = len(str(epochs))
     return (
