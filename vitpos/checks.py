@@ -17,7 +17,12 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def problems(run: Run) -> list[Problem]:
     """Everything that is wrong with a run whose values are each right by themselves."""
-    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run), places(run))
+    return [*consistency(run), *places(run)]
+
+
+def consistency(run: Run) -> list[Problem]:
+    """The same without what depends on where it runs."""
+    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run))
     return [problem for part in parts for problem in part]
 
 

@@ -1,12 +1,15 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vitpos.errors import UserError
+from vitpos.signals import Stop
 
 app = typer.Typer(
     name="vitpos",
@@ -87,10 +90,22 @@ def evaluate(
 
 def main() -> None:
     """Run a command; what a user can mend is told in a line or two."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # in a terminal without UTF-8
     try:
-        app()
+        with Stop():
+            app()
     except UserError as error:
-        sys.stdout.flush()
-        for line in error.lines():
-            typer.echo(line, err=True)
+        with suppress(OSError):
+            sys.stdout.flush()
+        with suppress(OSError):
+            for line in error.lines():
+                typer.echo(printable(line), err=True)
         sys.exit(error.code)
+
+
+def printable(line: str, longest: int = 600) -> str:
+    """A line that moves no cursor and fills no screen, whatever was typed or read."""
+    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line[: longest + 1])
+    return safe if len(line) <= longest else f"{safe[:longest]} ..."

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -80,6 +81,8 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
     try:
         parsed = OverridesParser.create().parse_override(f"{key}={text}")
     except (HydraException, ValueError, RecursionError):  # too many digits, too many brackets
+        if not text.isascii() and not set(text) & set("'\"[]{}"):
+            return key, text  # the grammar knows no letters but these
         problems.append(Problem(f"{word!r} cannot be read", "quote it: 'key=\"some text\"'"))
         return None
     if parsed.is_sweep_override():
@@ -162,6 +165,9 @@ def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> No
             problems.append(Problem(f"unknown key {key}", near_key(key, [*known, *GROUPS])))
             continue
         old = OmegaConf.select(config, key)
+        if re.search(r"\$\{[^}]*:", str(value)):  # oc.env would write secrets into the config
+            problems.append(Problem(f"{key} = {value}: only other keys are referred to"))
+            continue
         new = like(old, value, key, problems) if key.startswith("embedding.") else value
         try:
             OmegaConf.update(config, key, new, merge=False)

@@ -7,15 +7,21 @@ or a power cut there is the old content or the new, never half of one.
 import errno
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vitpos.errors import BadRun, NoResources
 
-FULL = {errno.ENOSPC: "no space left", errno.EDQUOT: "quota exceeded", errno.EROFS: "read-only"}
+FULL = {
+    errno.ENOSPC: "no space left",
+    errno.EDQUOT: "quota exceeded",
+    errno.EFBIG: "no file may be as large",
+    errno.EROFS: "read-only",
+}
 
 
 @contextmanager
@@ -24,10 +30,18 @@ def disk_errors(path: Path, need: int = 0) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = FULL.get(error.errno or 0, os.strerror(error.errno or 0))
-        size = f", {need / 2**20:.1f} MiB needed" if need else ""
+        why = FULL.get(error.errno or 0) or error.strerror or str(error)
+        size = f", {need / 2**20:.2f} MiB needed{free(path)}" if need else ""
         hint = "make room, then `vitpos resume` the run" if error.errno in FULL else ""
         raise NoResources(f"cannot write {path}: {why}{size}", hint) from error
+
+
+def free(path: Path) -> str:
+    """How much room there is, if it can be told."""
+    try:
+        return f", {shutil.disk_usage(path.parent).free / 2**20:.2f} MiB free"
+    except OSError:
+        return ""
 
 
 def write(path: Path, content: bytes) -> None:
@@ -35,6 +49,7 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path, len(content)):
         try:
+            temporary.unlink(missing_ok=True)  # of a killed process that had this number
             with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
@@ -58,11 +73,21 @@ def read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise BadRun(f"{path} is not there") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise BadRun(f"{path} is damaged: {error}") from error
     if not isinstance(data, dict):
         raise BadRun(f"{path} is damaged: not an object")
     return data
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in, that a power cut does not take away."""
+    missing = [p for p in (folder, *folder.parents) if not p.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -75,7 +100,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep_temporary(folder: Path) -> None:
-    """Remove what an interrupted `write` left behind."""
+    """Remove what an interrupted `write` left behind. Only for who holds the folder's lock."""
     for path in folder.glob(".*.tmp"):
         with suppress(OSError):
             path.unlink()
@@ -89,16 +114,21 @@ class Lines:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line, and wait until it is on the disk."""
-        with disk_errors(self.path), self.path.open("ab") as file:
-            file.write(seal(row))
+        line = seal(row)
+        with disk_errors(self.path, len(line)), self.path.open("a+b") as file:
+            drop_torn(file)
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
 
     def read(self) -> list[dict[str, Any]]:
         """All lines; a last one that was cut off by a crash is left out."""
-        if not self.path.exists():
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
             return []
-        lines = self.path.read_bytes().split(b"\n")
+        except OSError as error:
+            raise BadRun(f"{self.path} cannot be read: {error.strerror}") from error
         rows = []
         for number, line in enumerate(lines, start=1):
             row = unseal(line)
@@ -113,6 +143,17 @@ class Lines:
         write(self.path, b"".join(map(seal, rows)))
 
 
+def drop_torn(file: BinaryIO) -> None:
+    """Cut off a last line without an end, which the next would turn into damage in the middle."""
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+        return
+    file.seek(end - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
 def seal(row: Mapping[str, Any]) -> bytes:
     """A line of JSON that ends with the check sum of what comes before."""
     text = json.dumps(row)
@@ -123,7 +164,7 @@ def unseal(line: bytes) -> dict[str, Any] | None:
     """The object of a line whose check sum is right."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     said = row.pop("crc32", None) if isinstance(row, dict) else None
     return row if said == f"{zlib.crc32(json.dumps(row).encode()):08x}" else None

@@ -1,24 +1,28 @@
 """One run from data to summary: the loop, its folder and what is shown of it."""
 
+import math
+import shlex
+import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from vitpos import __version__, build, checkpoints, config, machine, metrics, optim
 from vitpos.data.sources import load
 from vitpos.durable import write_json
-from vitpos.errors import Diverged, Interrupted, NoResources, UserError
+from vitpos.errors import BadData, BadInput, BadRun, Diverged, Interrupted, NoResources
 from vitpos.history import History
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
-from vitpos.signals import Stop
+from vitpos.signals import Leave, Stop
 from vitpos.train import Epoch, Loop, Step
 
 
+@runtime_checkable
 class Show(Protocol):
     """Whoever shows a run to somebody."""
 
@@ -31,10 +35,10 @@ class Show(Protocol):
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:
         """The run is about to make its first step."""
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """So many steps are done, at so many images a second."""
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """An epoch is done."""
 
     def end(self, folder: Path, summary: dict[str, Any]) -> None:
@@ -45,6 +49,7 @@ def start(run: Run, overrides: Sequence[str], show: Show) -> Path:
     """Do a new run; where it is."""
     with Stop() as stop:
         loop = prepare(run, show)
+        stop.patient = True
         folder = RunFolder.create(run, overrides)
         with folder.locked():
             folder.update(**origin(run, loop))
@@ -55,19 +60,44 @@ def start(run: Run, overrides: Sequence[str], show: Show) -> Path:
 def resume(path: Path, show: Show) -> Path:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is."""
     folder = RunFolder.open(path)
+    if folder.is_over():
+        show.note(already(folder))
+        return path
     with Stop() as stop, folder.locked():
-        summary = folder.summary()
-        if summary is not None and summary.get("status") == "finished":
-            accuracy = summary["metrics"]["test/accuracy"]
-            show.note(f"{path} is already finished: test accuracy {accuracy:.2%}")
+        if folder.is_over():  # since
+            show.note(already(folder))
             return path
-        loop = prepare(folder.run(), show)
-        compare_origin(folder, loop, show)
-        saved = checkpoints.load(folder.checkpoints, show.note)
-        if saved is not None:
-            loop.load(*saved)
+        try:
+            loop = prepare(folder.run(), show)
+        except BadInput as error:
+            raise BadRun(f"{path / 'config.yaml'}: {error}", error.problems[0].hint) from error
+        if folder.is_recorded():
+            compare_origin(folder, loop, show)
+        else:
+            folder.update(**origin(loop.run, loop))
+        go_back(folder, loop, show)
         perform(folder, loop, show, stop)
     return path
+
+
+def already(folder: RunFolder) -> str:
+    """What is said of a run that is finished."""
+    found = (folder.summary() or {}).get("metrics", {}).get("test/accuracy", math.nan)
+    return f"{folder.path} is already finished: test accuracy {found:.2%}"
+
+
+def go_back(folder: RunFolder, loop: Loop, show: Show) -> None:
+    """Put the loop where its newest whole checkpoint is that has all lines of metrics before it."""
+    epochs = [row.get("epoch") for row in folder.metrics.read()]
+    whole = next((n for n, epoch in enumerate(epochs) if epoch != n + 1), len(epochs))
+    before = (whole + 1) * loop.steps_per_epoch
+    identity = config.identity(loop.run)
+    saved = checkpoints.load(folder.checkpoints, show.note, identity=identity, before=before)
+    if saved is not None:
+        loop.load(*saved)
+    if any(entry.step >= before for entry in checkpoints.entries(folder.checkpoints)):
+        where = f"{folder.metrics.path} has no whole line for epoch {whole + 1}"
+        show.note(f"{where}: going on after step {loop.step}")
 
 
 def prepare(run: Run, show: Show) -> Loop:
@@ -106,8 +136,13 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
 def compare_origin(folder: RunFolder, loop: Loop, show: Show) -> None:
     """Say what is not as it was when the run began: it will not go on with the same bits."""
     before, after = folder.record(), origin(loop.run, loop)
-    if before["data"]["digest"] != after["data"]["digest"]:
-        raise UserError(f"{loop.data.name} is not the data this run began with", "start a new run")
+    if before.get("identity") != after["identity"]:
+        raise BadRun(
+            f"{folder.path / 'config.yaml'} is not the config this run began with",
+            "change it back, or start a new run with `vitpos train`",
+        )
+    if before["data"].get("digest") != after["data"]["digest"]:
+        raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
     then, today = before["machine"], after["machine"]
     changed = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
     if changed:
@@ -128,30 +163,36 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
         attempt.update(ended=now(), status=status, to_step=loop.step)
         folder.update(status=status, attempts=[*attempts, attempt])
 
+    stop.patient = True
     try:
         with resources(loop.run):
-            stop.patient = True
             for item in loop.run_to_end():
                 follow(item, history, loop, show)
                 if stop.signal is not None:
                     history.save()
                     raise Interrupted(
                         f"stopped after step {loop.step} of {loop.total}; the state is saved",
-                        f"vitpos resume {folder.path}",
+                        again(folder),
                         signal=stop.signal,
                     )
             summary = finish(folder, loop, history, facts)
     except Diverged as error:
-        summary = {"status": "diverged", "step": loop.step, "metrics": {}, "cost": facts}
-        write_json(folder.path / "summary.json", summary)
+        summary = head(loop, "diverged") | {"metrics": {}, "cost": facts}
+        with suppress(NoResources):  # what went wrong first is what counts
+            write_json(folder.path / "summary.json", summary)
+            close("diverged")
         history.close("diverged", {})
-        close("diverged")
         error.problems[0] = error.problems[0]._replace(message=f"{folder.path}: {error}")
         raise
     except BaseException as error:
-        status = "interrupted" if isinstance(error, Interrupted | NoResources) else "failed"
+        status = "interrupted" if isinstance(error, Interrupted | Leave | NoResources) else "failed"
+        with suppress(NoResources):
+            close(status)
         history.close(status, {})
-        close(status)
+        if isinstance(error, Leave):
+            name = signal.Signals(error.number).name
+            said = f"stopped by {name} at once; going on costs the steps since the last checkpoint"
+            raise Interrupted(said, again(folder), signal=error.number) from error
         raise
     close("finished")
     show.end(folder.path, summary)
@@ -174,15 +215,11 @@ def finish(
     data = loop.data
     test = metrics.evaluate(loop.weights, data.test, data.mean, data.std, loop.machine)
     folder.save_predictions(test.predicted.numpy(), data.test.labels.cpu().numpy())
-    measured: dict[str, float] = test.named("test")
+    measured: dict[str, float | int] = test.named("test")
+    if not math.isfinite(test.loss):
+        raise loop.diverged(loop.step, "the test loss is not finite after step")
     last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}
-    summary: dict[str, Any] = {
-        "status": "finished",
-        "identity": config.identity(loop.run),
-        "arm": config.arm(loop.run),
-        "seed": loop.run.seed,
-        "epochs": loop.training.epochs,
-        "steps": loop.step,
+    summary = head(loop, "finished") | {
         "image_size": loop.run.dataset.size,
         "metrics": measured | last,
         "cost": facts,
@@ -192,6 +229,23 @@ def finish(
     write_json(folder.path / "summary.json", summary)
     history.close("finished", summary)
     return summary
+
+
+def head(loop: Loop, status: str) -> dict[str, Any]:
+    """How a summary begins."""
+    return {
+        "status": status,
+        "identity": config.identity(loop.run),
+        "arm": config.arm(loop.run),
+        "seed": loop.run.seed,
+        "epochs": loop.training.epochs,
+        "steps": loop.step,
+    }
+
+
+def again(folder: RunFolder) -> str:
+    """What to type to go on."""
+    return f"vitpos resume {shlex.quote(str(folder.path))}"
 
 
 def describe(loop: Loop) -> dict[str, Any]:

@@ -18,10 +18,12 @@ class History:
 
     def __init__(self, folder: RunFolder, loop: Loop) -> None:
         self.folder, self.loop = folder, loop
+        checkpoints.forget(folder.checkpoints, loop.step)
         for lines in (folder.metrics, folder.timings):
-            lines.rewrite([row for row in lines.read() if row["step"] <= loop.step])
+            lines.rewrite([row for row in lines.read() if row.get("step", 0) <= loop.step])
         self.showcase = Showcase(folder, loop) if loop.run.tensorboard else None
         self.saved = self.last = time.monotonic()
+        self.saved_step = loop.step
         self.first: float | None = None  # seconds of the first step, with what is compiled in it
         self.seconds, self.images = 0.0, 0  # of this epoch's steps, but for the first of all
         self.rate = 0.0  # images per second
@@ -37,7 +39,7 @@ class History:
         self.images += self.loop.training.batch_size
         self.rate = self.images / max(self.seconds, 1e-9)
 
-    def epoch(self, row: Mapping[str, float]) -> None:
+    def epoch(self, row: Mapping[str, float | int]) -> None:
         """An epoch is done and validated."""
         timing = {
             "epoch": row["epoch"],
@@ -59,18 +61,20 @@ class History:
 
     def save(self) -> None:
         """Save the state of the loop, if it is one to go on from."""
-        self.loop.stop_if_diverged()
-        facts = {"identity": config.identity(self.loop.run)}
-        checkpoints.save(self.folder.checkpoints, self.loop.step, self.loop.tensors(), facts)
-        self.saved = time.monotonic()
+        if self.saved_step == self.loop.step:
+            return
+        self.loop.stop_if_spoilt()
+        identity = config.identity(self.loop.run)
+        checkpoints.save(self.folder.checkpoints, self.loop.step, self.loop.tensors(), identity)
+        self.saved, self.saved_step = time.monotonic(), self.loop.step
 
-    def performance(self) -> dict[str, float]:
+    def performance(self) -> dict[str, float | int]:
         """Over the whole run: the median epoch's speed, and the time in all attempts."""
         rows = self.folder.timings.read()
-        rates = sorted(row["perf/images_per_second"] for row in rows)
+        rates = sorted(row.get("perf/images_per_second", 0.0) for row in rows) or [0.0]
         return {
             "images_per_second": rates[len(rates) // 2],
-            "train_seconds": round(sum(row["perf/seconds"] for row in rows), 2),
+            "train_seconds": round(sum(row.get("perf/seconds", 0.0) for row in rows), 2),
             "first_step_seconds": round(self.first or 0.0, 3),
         }
 

@@ -13,21 +13,34 @@
 import datetime
 import fcntl
 import io
+import os
+import platform
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+<<<<<<< HEAD
 from typing import Any
+=======
+from typing import Any, TextIO
+>>>>>>> faults
 
 import numpy as np
-import yaml
 
-from vitpos import config
-from vitpos.durable import Lines, disk_errors, read_json, sweep_temporary, write, write_json
+from vitpos import checks, config
+from vitpos.durable import (
+    Lines,
+    disk_errors,
+    make_folder,
+    read_json,
+    sweep_temporary,
+    sync_folder,
+    write,
+    write_json,
+)
 from vitpos.errors import BadRun, Locked, Problem
+from vitpos.plain_yaml import Document, read_yaml
 from vitpos.schema import Run
 from vitpos.typed import typed
-
-LONGEST = 2**16  # bytes of a config
 
 
 class RunFolder:
@@ -45,45 +58,69 @@ class RunFolder:
         study = Path(run.outputs).expanduser().absolute() / run.study
         name = f"{config.arm(run)}-s{run.seed}-{config.identity(run)[:8]}"
         with disk_errors(study):
-            study.mkdir(parents=True, exist_ok=True)
+            make_folder(study)
             folder = cls(new_folder(study, name))
+            sync_folder(study)
+        typed_in = "".join(f"{word}\n" for word in overrides)
+        with folder.locked():
+            write(folder.path / "overrides.txt", typed_in.encode())
             write(folder.path / "config.yaml", config.dump(run).encode())
-            write(
-                folder.path / "overrides.txt", "".join(f"{word}\n" for word in overrides).encode()
-            )
         return folder
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started before."""
-        if not path.exists():
+        try:
+            there, has_config = path.exists(), (path / "config.yaml").is_file()
+        except OSError as error:
+            raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+        if not there:
             raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
-        if not (path / "config.yaml").is_file():
+        if not has_config:
             raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
         return cls(path)
 
     def run(self) -> Run:
         """The run as it was composed."""
         path = self.path / "config.yaml"
-        problems: list[Problem] = []
-        run = typed(Run, read_yaml(path), "", problems.append)
+        document, problems = read_yaml(path), list[Problem]()
+        try:
+            run = typed(Run, document.data, "", problems.append)
+            problems += [] if problems else checks.consistency(run)
+        except (AttributeError, KeyError, TypeError) as error:  # of options that are not as ours
+            raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
         if problems:
-            raise BadRun(f"{path} is damaged: {problems[0].message}")
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            message = problems[0].message
+            raise BadRun(f"{path}{line_of(message, document)} is damaged: {message}{more}")
         return run
 
     def record(self) -> dict[str, Any]:
         """Identity, versions, machine, data, attempts and status."""
-        return read_json(self.path / "record.json")
+        path = self.path / "record.json"
+        record = read_json(path)
+        for name, kind in (("machine", dict), ("data", dict), ("attempts", list)):
+            if not isinstance(record.get(name), kind):
+                raise BadRun(f"{path} is damaged: no {name}")
+        return record
+
+    def is_recorded(self) -> bool:
+        """Whether the process that made the folder came as far as its record."""
+        return (self.path / "record.json").exists()
 
     def update(self, **facts: Any) -> None:
         """Change the record."""
-        path = self.path / "record.json"
-        write_json(path, (self.record() if path.exists() else {}) | facts)
+        write_json(self.path / "record.json", (self.record() if self.is_recorded() else {}) | facts)
 
     def summary(self) -> dict[str, Any] | None:
         """The result, once there is one."""
         path = self.path / "summary.json"
         return read_json(path) if path.exists() else None
+
+    def is_over(self) -> bool:
+        """Whether the result is there and the record knows of it."""
+        ends = (self.path / "summary.json", self.path / "record.json")
+        return all(p.exists() and read_json(p).get("status") == "finished" for p in ends)
 
     def log(self, text: str) -> None:
         """Add a line with the time to log.txt."""
@@ -93,12 +130,21 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only process that writes here; the lock goes with the process."""
-        with disk_errors(self.path), (self.path / "lock").open("a") as file:
+        with disk_errors(self.path / "lock"):
+            file = (self.path / "lock").open("a+")
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise Locked(f"{self.path} is in use by another process") from error
-            sweep_temporary(self.path)
+                raise Locked(f"{self.path} is in use by {holder(file)}") from error
+            except OSError:
+                pass  # a network disk without locks: better to run unguarded than not at all
+            with disk_errors(self.path / "lock"):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
+                file.flush()
+            for folder in (self.path, self.checkpoints):
+                sweep_temporary(folder)
             yield
 
     def save_predictions(self, predicted: Any, labels: Any) -> None:
@@ -124,18 +170,18 @@ def new_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def read_yaml(path: Path) -> Any:
-    """Plain data from a small YAML file without aliases or tags."""
-    try:
-        content = path.read_bytes()
-        if len(content) > LONGEST:
-            raise BadRun(f"{path} is damaged: {len(content)} bytes are too many for a config")
-        tokens = list(yaml.scan(content.decode("utf-8")))
-        if any(isinstance(t, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken) for t in tokens):
-            raise BadRun(f"{path} is damaged: it has aliases or tags")
-        return yaml.safe_load(content)
-    except (OSError, UnicodeDecodeError, RecursionError, ValueError, yaml.YAMLError) as error:
-        raise BadRun(f"{path} is damaged: {' '.join(str(error).split())}") from error
+def holder(file: TextIO) -> str:
+    """Who holds a lock, as it wrote into the file."""
+    with suppress(OSError, UnicodeDecodeError):
+        file.seek(0)
+        return file.read(200).strip() or "another process"
+    return "another process"
+
+
+def line_of(message: str, document: Document) -> str:
+    """`:12` for a message that names a key on line 12."""
+    names = [word.rstrip(":") for word in message.split()]
+    return next((f":{document.lines[name]}" for name in names if name in document.lines), "")
 
 
 def now() -> str:

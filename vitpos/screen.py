@@ -1,10 +1,11 @@
 """What a run looks like in a terminal, in a log and to a program."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from vitpos.words import bytes_words, count_words, seconds_words
+
+
+class Terminal(Console):
+    """Output that may be lost: a run goes on when nobody reads it any more."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, or be silent from now on."""
+        try:
+            super().print(*objects, **options)
+        except OSError:
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Send what follows, and what Python still holds, nowhere."""
+        self.quiet = True
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def terminal(*, stderr: bool = False) -> Terminal:
+    """Lines as they are: neither coloured by guess, nor cut, nor taken for markup."""
+    return Terminal(stderr=stderr, highlight=False, soft_wrap=True, markup=False)
 
 
 class Quiet:
@@ -27,22 +50,22 @@ class Quiet:
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:
         """Nothing."""
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """Nothing."""
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """Nothing."""
 
     def end(self, folder: Path, summary: dict[str, Any]) -> None:
         """Where the run is."""
-        Console(highlight=False, soft_wrap=True).print(str(folder), markup=False)
+        terminal().print(str(folder))
 
 
 class Plain(Quiet):
     """A line per epoch, for logs and pipes."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True, markup=False)
+        self.console = terminal()
         self.started = time.monotonic()
         self.done_before = 0
         self.rate = 0.0
@@ -67,11 +90,11 @@ class Plain(Quiet):
         for line in heading(folder, facts):
             self.console.print(line)
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """Remembered for the next line."""
         self.rate = rate
 
-    def epoch(self, row: dict[str, float], epochs: int) -> None:
+    def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """The numbers of the epoch and the time that is left."""
         self.console.print(epoch_line(row, epochs, self.rate, self.left(int(row["step"]))))
 
@@ -113,7 +136,7 @@ class Live(Plain):
         self.progress.update(self.task, completed=facts["from_step"], total=facts["steps"], said="")
         self.progress.start()
 
-    def step(self, step: int, total: int, rate: float) -> None:
+    def step(self, step: int, total: int, rate: float | int) -> None:
         """The bar moves."""
         self.rate = rate
         speed = f"{rate:,.0f} img/s" if rate else "first step"
@@ -143,7 +166,7 @@ def watching(*, quiet: bool) -> Iterator[Quiet]:
 
 def closing_rehearsal(facts: dict[str, Any]) -> None:
     """What a run would be."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = terminal()
     for line in heading(None, facts):
         console.print(line)
     console.print(
@@ -155,7 +178,7 @@ def closing_rehearsal(facts: dict[str, Any]) -> None:
 
 def evaluated(row: dict[str, Any], *, as_json: bool) -> None:
     """One evaluation, as a line or as JSON."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = terminal()
     if as_json:
         console.print(json.dumps(row))
         return
@@ -180,7 +203,9 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     return lines if folder is None else [*lines, str(folder)]
 
 
-def epoch_line(row: dict[str, float], epochs: int, rate: float, left: float) -> str:
+def epoch_line(
+    row: dict[str, float | int], epochs: int, rate: float | int, left: float | int
+) -> str:
     """The numbers of one epoch."""
     width = len(str(epochs))
     return (
@@ -211,4 +236,4 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
 
 def print_error(text: str) -> None:
     """A line for people that is not part of the output."""
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(text)
+    terminal(stderr=True).print(text)

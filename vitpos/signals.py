@@ -1,6 +1,7 @@
 """Ctrl-C, termination and hang-up end a run in order: the step is finished and the state saved."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -9,18 +10,35 @@ from vitpos.errors import Interrupted
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
+class Leave(BaseException):
+    """Raised by a signal wherever the process is; no `except Exception` of a library stops it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class Stop:
-    """Within it, the first signal is noted while `patient`; any other ends the process at once."""
+    """Within it, the first signal is noted while `patient`; any other ends the work at once.
+
+    What leaves the block by a signal is `Interrupted`. In a thread that is not the main one, which
+    gets no signals, it does nothing.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.patient = False  # in the loop, where a step is worth waiting for
+        self.patient = False  # once there is a folder, where a step is worth waiting for
         self.before: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for number in (getattr(signal, name, None) for name in NAMES):
-            if number is not None:
-                self.before[number] = signal.signal(number, self.handle)
+            if number is None:
+                continue
+            if number == getattr(signal, "SIGHUP", None) and hung_up_in_vain():
+                continue
+            self.before[number] = signal.signal(number, self.handle)
         return self
 
     def __exit__(
@@ -30,10 +48,18 @@ class Stop:
         trace: TracebackType | None,
     ) -> None:
         for number, handler in self.before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if isinstance(error, Leave):
+            name = signal.Signals(error.number).name
+            raise Interrupted(f"stopped by {name}", signal=error.number) from error
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Note it, or leave."""
         if not self.patient or self.signal is not None:
-            raise Interrupted(f"stopped by {signal.Signals(number).name}", signal=number)
+            raise Leave(number)
         self.signal = number
+
+
+def hung_up_in_vain() -> bool:
+    """Whether this process was started by `nohup`, to outlive its terminal."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

@@ -5,6 +5,7 @@ can stop after any step and go on from its tensors alone.
 """
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class Step:
 class Epoch:
     """One pass over the training images is done and validated."""
 
-    row: dict[str, float]  # a line of metrics.jsonl
+    row: dict[str, float | int]  # a line of metrics.jsonl
 
 
 class Loop:
@@ -154,13 +155,15 @@ class Loop:
         if self.machine.device.type == "cuda":
             torch.cuda.default_generators[self.machine.device.index].manual_seed(number)
 
-    def finish_epoch(self, epoch: int) -> dict[str, float]:
+    def finish_epoch(self, epoch: int) -> dict[str, float | int]:
         """The epoch's means, and the validation images seen with the weights as they are."""
         self.stop_if_diverged()
         loss, correct, images, norm = self.sums.tolist()
         self.sums.zero_()
         data = self.data
         validation = evaluate(self.weights, data.validation, data.mean, data.std, self.machine)
+        if not math.isfinite(validation.loss):
+            raise self.diverged(self.step, "the validation loss is not finite after step")
         return {
             "epoch": epoch + 1,
             "step": self.step,
@@ -176,11 +179,21 @@ class Loop:
         """Raise `Diverged` if a loss or gradient was not finite."""
         step = self.first_bad.item()
         if step != torch.inf:
-            rate = learning_rate(self.training, int(step) - 1, self.steps_per_epoch)
-            raise Diverged(
-                f"the loss is not finite at step {int(step)} of {self.total} (lr {rate:.2g})",
-                f"training.lr={self.training.lr / 3:.1g}",
-            )
+            raise self.diverged(int(step), "the loss is not finite at step")
+
+    def stop_if_spoilt(self) -> None:
+        """Raise `Diverged` if a loss, a gradient or a weight is not finite."""
+        self.stop_if_diverged()
+        if not torch.stack([w.isfinite().all() for w in self.model.parameters()]).all():
+            raise self.diverged(self.step, "weights are not finite after step")
+
+    def diverged(self, step: int, what: str) -> Diverged:
+        """The error that says what happened at `step`, counted from one."""
+        rate = learning_rate(self.training, step - 1, self.steps_per_epoch)
+        return Diverged(
+            f"{what} {step} of {self.total} (lr {rate:.2g})",
+            f"training.lr={self.training.lr / 3:.1g}",
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a later process needs to go on with the same bits."""
@@ -198,6 +211,14 @@ class Loop:
     def load(self, step: int, state: Mapping[str, Tensor]) -> None:
         """Go to where another loop was when it gave `tensors`."""
         self.stop_at_mismatch(state)
+        try:
+            self.restore(step, state)
+        except (KeyError, ValueError, AttributeError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise BadRun(f"the checkpoint of step {step} does not fit: {why}") from error
+
+    def restore(self, step: int, state: Mapping[str, Tensor]) -> None:
+        """`load` without its checks."""
         self.model.load_state_dict(under(state, "model/"))
         if self.averaged is not None:
             self.averaged.load_state_dict(under(state, "averaged/"))
