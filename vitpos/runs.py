@@ -18,11 +18,7 @@ import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-<<<<<<< HEAD
-from typing import Any
-=======
 from typing import Any, TextIO
->>>>>>> faults
 
 import numpy as np
 
