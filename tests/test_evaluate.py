@@ -77,7 +77,7 @@ def test_keeps_each_evaluation(path: Path) -> None:
         (["split=tset"], "must be one of train, validation, test"),
         (["training.lr=1"], "training.lr does not belong to an evaluation"),
         (["dataset=cifar10"], "3 channels"),
-        (["dataset.size=32"], "only dataset and dataset.root"),
+        (["dataset.size=32"], "dataset.size does not belong"),
         (["dataset=minst"], "no such dataset"),
     ],
 )
