@@ -11,7 +11,7 @@ import torch
 from vitpos import __version__, build, checkpoints, config, machine, metrics, optim
 from vitpos.data.sources import load
 from vitpos.durable import write_json
-from vitpos.errors import Diverged, Interrupted, NoResources, UserError
+from vitpos.errors import IN_RUN, Diverged, Interrupted, NoResources, UserError
 from vitpos.history import History
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
@@ -87,6 +87,8 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
         "format": 1,
         "identity": config.identity(run),
         "arm": config.arm(run),
+        "arm_identity": config.arm_identity(run),
+        "group": config.row_of(run),
         "seed": run.seed,
         "created": now(),
         "machine": machine.describe(loop.machine),
@@ -152,6 +154,7 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
         status = "interrupted" if isinstance(error, Interrupted | NoResources) else "failed"
         history.close(status, {})
         close(status)
+        error.add_note(f"{IN_RUN}{folder.path}")
         raise
     close("finished")
     show.end(folder.path, summary)

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import yaml
 
 from vitpos import config
@@ -103,6 +102,8 @@ class RunFolder:
 
     def save_predictions(self, predicted: Any, labels: Any) -> None:
         """Which class each test image was given, and which it is."""
+        import numpy as np  # who only reads runs does without it
+
         file = io.BytesIO()
         predicted, labels = np.asarray(predicted, np.int32), np.asarray(labels, np.int32)
         np.savez_compressed(
