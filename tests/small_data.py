@@ -49,12 +49,12 @@ def mnist(root: Path, patch: pytest.MonkeyPatch, *, train: int = 100, labels: in
 
 
 class OldPickler(pickle.Pickler):
-    """Writes dtypes as the numpy of CIFAR's time did, which today's numpy warns about."""
+    """Writes dtypes much as the numpy of CIFAR's time did: today's numpy warns about them."""
 
     def reducer_override(self, thing: object) -> object:
-        """`dtype("u1", align=0, copy=1)`, with numbers where booleans are asked for now."""
+        """`dtype("u1", align=0)`: a number where a boolean is asked for now."""
         if isinstance(thing, np.dtype):
-            return np.dtype, (thing.str[1:], 0, 1), (3, "|", None, None, None, -1, -1, 0)
+            return np.dtype, (thing.str[1:], 0), (3, "|", None, None, None, -1, -1, 0)
         return NotImplemented
 
 

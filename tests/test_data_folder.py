@@ -27,9 +27,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def small(root: Path, **changes: object) -> object:
+def small(images: Path, **changes: object) -> object:
     """The data set of a folder, of 8 pixels and 4 validation images."""
-    return dataset("imagefolder", **{"root": str(root), "size": 8, "validation": 4, **changes})
+    return dataset("imagefolder", **{"root": str(images), "size": 8, "validation": 4, **changes})
 
 
 def test_reads_train_and_test(root: Path) -> None:
@@ -52,7 +52,7 @@ def test_uses_val_where_there_is_one(root: Path) -> None:
 
 
 def test_holds_out_a_fifth_where_there_is_no_test(root: Path) -> None:
-    """ROOT/CLASS/*: the same fifth each time, of each class as much; then validation from the rest."""
+    """ROOT/CLASS/*: the same fifth each time, of each class as much; the rest as ever."""
     data = load(small(folder(root)))
 
     assert data.test.labels.bincount().tolist() == [2, 2]
@@ -93,65 +93,90 @@ def test_a_class_may_be_called_train(root: Path) -> None:
 
 
 def spoil_missing(root: Path) -> str:
+    """There is no such folder."""
     shutil.rmtree(root)
     return f"no folder {root}"
 
 
 def spoil_file(root: Path) -> str:
+    """The root is a file."""
     shutil.rmtree(root)
     root.write_text("")
     return "is a file, not a folder"
 
 
 def spoil_empty(root: Path) -> str:
+    """There is nothing in it."""
     shutil.rmtree(root)
     root.mkdir()
     return "has 0 class folders"
 
 
 def spoil_one_class(root: Path) -> str:
+    """One class is none to tell apart."""
     shutil.rmtree(root / "train" / "dog")
     return "train has 1 class folders: two at least"
 
 
 def spoil_no_test(root: Path) -> str:
+    """Only `train` is there."""
     shutil.rmtree(root / "test")
     return "has train, but no class folders in test"
 
 
 def spoil_no_train(root: Path) -> str:
+    """Only `test` is there."""
     shutil.rmtree(root / "train")
     return "has test, but no class folders in train"
 
 
 def spoil_unknown_class(root: Path) -> str:
+    """The test has a class that is not learnt."""
     picture(root / "test" / "cow" / "00.png")
     return "test/cow: no class of that name in"
 
 
 def spoil_empty_class(root: Path) -> str:
+    """A class without images."""
     (root / "train" / "cow").mkdir()
     return "train/cow has no images"
 
 
 def spoil_link_to_image(root: Path) -> str:
+    """A link to an image elsewhere."""
     picture(root.parent / "elsewhere.png")
     (root / "train" / "cat" / "link.png").symlink_to(root.parent / "elsewhere.png")
     return "train/cat/link.png is a link that leads out of"
 
 
 def spoil_link_to_class(root: Path) -> str:
+    """A link to a class elsewhere."""
     picture(root.parent / "cow" / "00.png")
     (root / "train" / "cow").symlink_to(root.parent / "cow")
     return "train/cow is a link that leads out of"
 
 
+def spoil_link_to_split(root: Path) -> str:
+    """A link to a training set elsewhere."""
+    (root / "train").rename(root.parent / "elsewhere")
+    (root / "train").symlink_to(root.parent / "elsewhere")
+    return "train is a link that leads out of"
+
+
+def spoil_broken_link(root: Path) -> str:
+    """A link to an image that is gone."""
+    (root / "train" / "cat" / "link.png").symlink_to(root / "gone.png")
+    return "train/cat/link.png is a link that leads nowhere"
+
+
 def spoil_loop(root: Path) -> str:
+    """A link to itself."""
     (root / "train" / "cow").symlink_to(root / "train" / "cow")
     return "train/cow is a link that leads nowhere"
 
 
 def spoil_name(root: Path) -> str:
+    """A name with control characters."""
     picture(root / "train" / "\x1b[31mred" / "00.png")
     return "a name that cannot be shown"
 

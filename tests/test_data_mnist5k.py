@@ -93,7 +93,7 @@ def test_says_how_to_mend_a_missing_file(damaged: Path) -> None:
 
 def test_keeps_to_its_own_split() -> None:
     """Another number of validation images is refused: the split is part of the file."""
-    with pytest.raises(BadInput, match="holds out 500 images, not 400"):
+    with pytest.raises(BadData, match=r"dataset\.validation = 400, but its files have 500"):
         load(dataset("mnist5k", validation=400))
 
 

@@ -1,4 +1,4 @@
-"""How should a Vision Transformer know where its patches are?
+"""Position embeddings of small Vision Transformers, compared on equal terms.
 
 The modules, in the order data flows through them:
 

@@ -5,6 +5,7 @@ networks that differ only in their embedding start with the same bits everywhere
 """
 
 import importlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,19 +22,22 @@ from vitpos.vit import Attention, ViT
 
 def network(run: Run, classes: int) -> ViT:
     """The network of `run` as it is before the first step, on the CPU in float32."""
-    model = ViT(
-        lambda trunk: embedding(run.embedding, trunk, run.seed),
-        run.backbone,
-        channels=run.dataset.channels,
-        image_size=run.dataset.size,
-        patch_size=run.patch.size,
-        classes=classes,
-    )
+    with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers that `draw` replaces
+        model = ViT(
+            lambda trunk: embedding(run.embedding, trunk, run.seed),
+            run.backbone,
+            channels=run.dataset.channels,
+            image_size=run.dataset.size,
+            patch_size=run.patch.size,
+            classes=classes,
+        )
     draw(model, run.seed)
     return model
 
 
-def embedding(chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int) -> PositionEmbedding:
+def embedding(
+    chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int
+) -> PositionEmbedding:
     """The strategy that a config names, or several of them together."""
     parts = {}
     for name, options in chosen.items():
@@ -50,12 +54,16 @@ def embedding(chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int) 
 
 def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding]:
     """The class that ``_target_`` names; only strategies of this package are built."""
-    module, _, name = str(options["_target_"]).rpartition(".")
-    if not module.startswith("vitpos.embeddings."):
-        raise BadInput(f"{options['_target_']} is not a strategy in vitpos.embeddings")
-    found = getattr(importlib.import_module(module), name, None)
+    target = str(options.get("_target_"))
+    module, _, name = target.rpartition(".")
+    if not re.fullmatch(r"vitpos\.embeddings\.\w+", module):
+        raise BadInput(f"{target} is not a strategy in vitpos.embeddings")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{target}: there is no module {module}") from error
     if not (isinstance(found, type) and issubclass(found, PositionEmbedding)):
-        raise BadInput(f"{options['_target_']} is not a PositionEmbedding")
+        raise BadInput(f"{target} is not a PositionEmbedding")
     return found
 
 

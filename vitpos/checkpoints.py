@@ -1,7 +1,7 @@
 """The state of a run, saved so that damage is always noticed.
 
-One safetensors file per checkpoint; a line in `index.jsonl` with its digest makes it count. At least
-two are kept, and a damaged one is passed over for the one before.
+One safetensors file per checkpoint; a line in `index.jsonl` with its digest makes it count. At
+least two are kept, and a damaged one is passed over for the one before.
 """
 
 import hashlib

@@ -30,7 +30,7 @@ def notes(run: Run) -> list[str]:
     if tokens >= 1024:
         said.append(f"{tokens} tokens an image: memory and time grow with the square of them")
     if run.training.epochs > 2000:
-        said.append(f"training.epochs = {run.training.epochs}: see `--dry-run` for the time it takes")
+        said.append(f"training.epochs = {run.training.epochs}: `--dry-run` says how long it takes")
     if run.threads > 2 * (os.cpu_count() or 1):
         said.append(f"threads = {run.threads} on {os.cpu_count()} cores will be slow")
     return said
@@ -46,7 +46,8 @@ def geometry(run: Run) -> Iterator[Problem]:
         if numbers is not None and len(numbers) != data.channels:
             yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")
     if data.geometry.shift >= size:
-        yield Problem(f"dataset.geometry.shift = {data.geometry.shift}: must be below {size} pixels")
+        shift = data.geometry.shift
+        yield Problem(f"dataset.geometry.shift = {shift}: must be below {size} pixels")
 
 
 def widths(run: Run) -> Iterator[Problem]:
@@ -54,7 +55,8 @@ def widths(run: Run) -> Iterator[Problem]:
     dim, heads = run.backbone.dim, run.backbone.heads
     if dim % heads:
         fits = ", ".join(str(h) for h in range(1, min(dim, 64) + 1) if dim % h == 0)
-        yield Problem(f"backbone.heads = {heads}: {dim} channels are not divisible by it", f"try {fits}")
+        message = f"backbone.heads = {heads}: {dim} channels are not divisible by it"
+        yield Problem(message, f"try {fits}")
 
 
 def embeddings(run: Run) -> Iterator[Problem]:
@@ -121,15 +123,23 @@ def places(run: Run) -> Iterator[Problem]:
     for key, name in (("study", run.study), ("name", run.name)):
         if name is not None and (not NAME.fullmatch(name) or RESERVED.fullmatch(name)):
             clean = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-. ")[:80] or "run"
-            yield Problem(
-                f"{key} = {name[:80]!r}: letters, digits and . _ - + only, at most 80", f"{key}={clean}"
-            )
-    if not run.outputs.isprintable():
-        yield Problem(f"outputs = {run.outputs!r}: not a path")
-        return
-    outputs = Path(run.outputs).expanduser()
-    there = next((p for p in (outputs, *outputs.absolute().parents) if p.exists()), None)
-    if there is None or not there.is_dir():
-        yield Problem(f"outputs = {run.outputs}: {there or outputs} is not a folder")
-    elif not os.access(there, os.W_OK | os.X_OK):
-        yield Problem(f"outputs = {run.outputs}: {there} cannot be written")
+            message = f"{key} = {name[:80]!r}: letters, digits and . _ - + only, at most 80"
+            yield Problem(message, f"{key}={clean}")
+    for key, path in (("outputs", run.outputs), ("dataset.root", run.dataset.root)):
+        if path is not None and not path.isprintable():
+            yield Problem(f"{key} = {path!r}: not a path")
+        elif key == "outputs":
+            yield from writable(str(path))
+
+
+def writable(path: str) -> Iterator[Problem]:
+    """The folder, or the nearest of its parents that is there, takes new files."""
+    try:
+        outputs = Path(path).expanduser()
+        there = next((p for p in (outputs, *outputs.absolute().parents) if p.exists()), None)
+        if there is None or not there.is_dir():
+            yield Problem(f"outputs = {path}: {there or outputs} is not a folder")
+        elif not os.access(there, os.W_OK | os.X_OK):
+            yield Problem(f"outputs = {path}: {there} cannot be written")
+    except (OSError, RuntimeError) as error:  # too long, not ours to look into, no such user
+        yield Problem(f"outputs = {path[:80]}: {getattr(error, 'strerror', None) or error}")

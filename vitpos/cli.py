@@ -238,6 +238,25 @@ def doctor(json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(name="eval")
+def evaluate(
+    path: RunPath,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="image_size=48 split=test dataset=mnist ..."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Evaluate a run again: elsewhere, at another size, on another split."""
+    from vitpos.screen import evaluated, watching
+
+    with watching(quiet=as_json) as show:
+        from vitpos.evaluate import evaluate
+
+        row = evaluate(path, overrides or [], show.work, show.note)
+    evaluated(row, as_json=as_json)
+
+
 def main() -> None:
     """Run a command; what a user can mend is told in a line or two."""
     from vitpos import outcome, plain

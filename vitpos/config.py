@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 import yaml
@@ -24,7 +25,8 @@ COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboa
 def compose(overrides: Iterable[str]) -> Run:
     """The run that these `key=value` words ask for, or `BadInput` with all that is wrong."""
     problems: list[Problem] = []
-    run = typed(Run, plain_data(overrides, problems), "", problems.append)
+    data = plain_data(overrides, problems)
+    run: Any = None if data is None else typed(Run, data, "", problems.append)
     if run is not None and not problems:
         problems += checks.problems(run)
     if problems:
@@ -35,15 +37,15 @@ def compose(overrides: Iterable[str]) -> Run:
 def compose_dataset(overrides: Iterable[str]) -> Dataset:
     """Only the data set of these words: nothing else of a run need fit it."""
     problems: list[Problem] = []
-    data = plain_data(overrides, problems)["dataset"]
-    dataset = typed(Dataset, data, "dataset", problems.append)
+    data = plain_data(overrides, problems)
+    dataset = data and typed(Dataset, data["dataset"], "dataset", problems.append)
     if problems:
         raise BadInput.all_of(problems)
     return dataset
 
 
 def plain_data(overrides: Iterable[str], problems: list[Problem]) -> Any:
-    """The whole config that these words make, as plain data."""
+    """The whole config that these words make, as plain data; None if references lead nowhere."""
     choices, values = split(overrides, problems)
     config = hydra_compose(choices)
     apply(config, values, problems)
@@ -80,7 +82,8 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         problems.append(Problem(f"{word!r} is not KEY=VALUE", near_key(word, GROUPS)))
         return None
     if key[:1] in "+~":
-        problems.append(Problem(f"{word}: keys are neither added nor removed", f"{key.lstrip('+~')}=..."))
+        hint = f"{key.lstrip('+~')}=..."
+        problems.append(Problem(f"{word}: keys are neither added nor removed", hint))
         return None
     if key in GROUPS and not text.strip():
         extra = "; for no position use embedding=none" if key == "embedding" else ""
@@ -90,7 +93,7 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         text = f"[{text.replace('+', ',')}]"
     try:
         parsed = OverridesParser.create().parse_override(f"{key}={text}")
-    except HydraException:
+    except (HydraException, ValueError, RecursionError):  # too many digits, too many brackets
         problems.append(Problem(f"{word!r} cannot be read", "quote it: 'key=\"some text\"'"))
         return None
     if parsed.is_sweep_override():
@@ -104,6 +107,9 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     """Names of the files that are meant, whatever their case."""
     known = options(group)
     names = value if isinstance(value, list) else [value]
+    if not names:
+        problems.append(Problem(f"{group}: empty value", f"one of {', '.join(known)}"))
+        return []
     if len(names) > 1 and group != "embedding":
         problems.append(Problem(f"{group} = {value}: must be one name", f"{group}={names[0]}"))
         return []
@@ -111,7 +117,8 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     for name in names:
         wanted = str(name).lower()
         if name is None or wanted not in known:
-            near = [n for n in known if wanted and n.startswith(wanted)] or get_close_matches(wanted, known)
+            near = [n for n in known if wanted and n.startswith(wanted)]
+            near = near or get_close_matches(wanted, known)
             hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
             if name is None and group == "embedding":
                 hint = "for no position use embedding=none"
@@ -155,22 +162,33 @@ def hydra_compose(choices: Mapping[str, list[str]]) -> Any:
 def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> None:
     """Set values at keys that exist."""
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     known = list(keys(OmegaConf.to_container(config, resolve=False)))
     for key, value in values.items():
-        if key in known and not any(part.startswith("_") for part in key.split(".")):
-            if key.startswith("embedding."):  # its file is its schema
-                value = like(OmegaConf.select(config, key), value, key, problems)
-            OmegaConf.update(config, key, value, merge=False)
-        else:
+        if key not in known or any(part.startswith("_") for part in key.split(".")):
             problems.append(Problem(f"unknown key {key}", near_key(key, [*known, *GROUPS])))
+            continue
+        old = OmegaConf.select(config, key)
+        new = like(old, value, key, problems) if key.startswith("embedding.") else value
+        try:
+            OmegaConf.update(config, key, new, merge=False)
+        except OmegaConfBaseException:
+            problems.append(
+                Problem(f"{key} = {value} cannot be read", "references are ${some.key}")
+            )
 
 
 def like(default: Any, value: Any, key: str, problems: list[Problem]) -> Any:
-    """A value of the same type as the one in the file."""
+    """A value of the same type as the one in the file, which is the schema of an embedding."""
     from omegaconf import ListConfig
 
-    kind = list[type(default[0])] if isinstance(default, ListConfig) else type(default)
+    if default is None:
+        return value
+    if isinstance(default, ListConfig):
+        kind: Any = GenericAlias(list, (type(default[0]) if default else float,))
+    else:
+        kind = type(default)
     found: list[Problem] = []
     result = typed(kind, value, key, found.append)
     problems += found
@@ -200,7 +218,7 @@ def near_key(key: str, known: Iterable[str]) -> str:
 
 
 def resolved(config: Any, problems: list[Problem]) -> Any:
-    """Plain data, references followed."""
+    """Plain data, references followed; None if one leads nowhere."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -208,7 +226,7 @@ def resolved(config: Any, problems: list[Problem]) -> Any:
         return OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         problems.append(Problem(str(error).splitlines()[0]))
-        return OmegaConf.to_container(config, resolve=False)
+        return None
 
 
 def dump(run: Run) -> str:
@@ -233,7 +251,9 @@ def without_seed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def fingerprint(config: Mapping[str, Any]) -> str:
     """A digest of what can change a number in a config, given as plain data."""
-    return hashlib.sha256(json.dumps(essence(config), sort_keys=True).encode()).hexdigest()
+    data = essence(config)
+    data["embedding"] = list(data["embedding"].items())  # strategies speak in this order
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def essence(config: Mapping[str, Any]) -> dict[str, Any]:

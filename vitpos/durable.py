@@ -1,7 +1,7 @@
 """Files that are whole or not there: atomic replacement, and lines with check sums.
 
-A file is written beside its place, synced, renamed over it, and the folder is synced: after a crash or
-a power cut there is the old content or the new, never half of one.
+A file is written beside its place, synced, renamed over it, and the folder is synced: after a crash
+or a power cut there is the old content or the new, never half of one.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """What can go wrong for a user, each with its exit code."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 IN_RUN = "run folder: "  # starts the note on an error that says which run it ended
 
@@ -23,11 +23,21 @@ class UserError(Exception):
         self.problems = [Problem(message, hint)]
 
     @classmethod
-    def all_of(cls, problems: Sequence[Problem]) -> Self:
+    def all_of(cls, problems: Sequence[Problem]) -> "UserError":
         """One error for everything that is wrong."""
         error = cls(*problems[0])
         error.problems = list(problems)
         return error
+
+    @property
+    def message(self) -> str:
+        """What is wrong, first of all."""
+        return self.problems[0].message
+
+    @property
+    def hint(self) -> str:
+        """What to type instead."""
+        return self.problems[0].hint
 
     def lines(self) -> list[str]:
         """What the user sees."""

@@ -186,6 +186,7 @@ def finish(
         "seed": loop.run.seed,
         "epochs": loop.training.epochs,
         "steps": loop.step,
+        "image_size": loop.run.dataset.size,
         "metrics": measured | last,
         "cost": facts,
         "perf": history.performance()

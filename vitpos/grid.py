@@ -29,7 +29,9 @@ class Grid(NamedTuple):
         cols = torch.arange(self.cols, device=device)
         return torch.cartesian_prod(rows, cols)
 
-    def places(self, trained: "Grid", new_grid: str, device: torch.device) -> Float[Tensor, "2 cells"]:
+    def places(
+        self, trained: "Grid", new_grid: str, device: torch.device
+    ) -> Float[Tensor, "2 cells"]:
         """Row and column of every cell, in cells of the grid `trained`.
 
         `new_grid` says how a grid of another size is met: ``extrapolate`` goes on counting,
@@ -39,7 +41,9 @@ class Grid(NamedTuple):
             raise ValueError(f"new_grid is extrapolate or rescale, not {new_grid!r}")
         at = self.indices(device).to(torch.float32)
         if new_grid == "rescale" and self != trained:
-            at = at * torch.tensor([t / s for t, s in zip(trained, self, strict=True)], device=device)
+            at = at * torch.tensor(
+                [t / s for t, s in zip(trained, self, strict=True)], device=device
+            )
         return at.T
 
     def offsets(self, device: torch.device) -> Int[Tensor, "cells cells 2"]:

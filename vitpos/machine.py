@@ -48,7 +48,7 @@ def prepare(run: Run) -> Machine:
     precision = find_precision(run.precision, device)
     threads = run.threads or useful_threads(run)
     torch.set_num_threads(threads)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, changes no bits
+    torch._C._set_deterministic_fill_uninitialized_memory(False)  # costs time, changes no bits
     torch.use_deterministic_algorithms(run.deterministic)
     torch.backends.cudnn.benchmark = False
     chosen = run.attention

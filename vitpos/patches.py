@@ -19,12 +19,17 @@ class Linear(nn.Module):
 
     def grid(self, height: int, width: int) -> Grid:
         """The grid of an image of so many pixels."""
-        if height % self.size or width % self.size:
-            raise ValueError(f"{height}x{width} pixels are not patches of {self.size}x{self.size}")
-        return Grid(height // self.size, width // self.size)
+        return tiles(height, width, self.size)
 
     def forward(self, x: Planes) -> Tokens:
         rows, cols = self.grid(*x.shape[-2:])
         x = x.unflatten(-1, (cols, self.size)).unflatten(-3, (rows, self.size))
         x = x.permute(0, 2, 4, 1, 3, 5)  # [batch, rows, cols, planes, size, size]
         return self.project(x.flatten(3).flatten(1, 2))
+
+
+def tiles(height: int, width: int, size: int) -> Grid:
+    """The grid of whole patches that covers an image; `ValueError` where there is none."""
+    if height < size or width < size or height % size or width % size:
+        raise ValueError(f"{height}x{width} pixels are not patches of {size}x{size}")
+    return Grid(height // size, width // size)

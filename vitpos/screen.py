@@ -1,5 +1,6 @@
 """What a run looks like in a terminal, in a log and to a program."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -152,6 +153,19 @@ def closing_rehearsal(facts: dict[str, Any]) -> None:
     )
 
 
+def evaluated(row: dict[str, Any], *, as_json: bool) -> None:
+    """One evaluation, as a line or as JSON."""
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if as_json:
+        console.print(json.dumps(row))
+        return
+    console.print(
+        f"{row['split']} accuracy {row['accuracy']:.2%} (loss {row['loss']:.4f}) on"
+        f" {row['images']:,} images of {row['dataset']} at {row['image_size']} pixels,"
+        f" after step {row['step']:,}"
+    )
+
+
 def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     """Two lines before the first step."""
     own = f" ({count_words(facts['params_embedding'])} of them position)"
@@ -185,12 +199,13 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
         f" validation {metrics['val/accuracy']:.2%})",
         f"network        {cost['params']:,} parameters, {cost['params_embedding']:,} of them"
         f" position; {count_words(cost['flops_per_image'])} FLOPs an image",
-        f"speed          {perf['images_per_second']:,.0f} img/s, {seconds_words(perf['train_seconds'])}"
-        f" of training (first step {perf['first_step_seconds']:.2f} s),"
+        f"speed          {perf['images_per_second']:,.0f} img/s,"
+        f" {seconds_words(perf['train_seconds'])} of training"
+        f" (first step {perf['first_step_seconds']:.2f} s),"
         f" {bytes_words(perf['peak_memory_bytes'])} at most",
         f"run            {folder}",
         f"next           vitpos tensorboard {folder.parent}",
-        f"               vitpos eval {folder} image_size={4 * summary.get('image_size', 14)}",
+        f"               vitpos eval {folder} image_size={2 * summary['image_size']}",
     ]
 
 

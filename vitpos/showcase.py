@@ -68,9 +68,9 @@ def position_pictures(loop: Loop) -> dict[str, Any]:
     for layer in range(position.trunk.depth):
         for name, view in position.views(Site(grid, layer, position.trunk.prefix)).items():
             tag = f"position/{name}/layer{layer}"
-            view = view.detach().float().cpu()
+            values = view.detach().float().cpu()
             if name.endswith("table"):
-                found[tag] = pictures.similarity(view, grid)
+                found[tag] = pictures.similarity(values, grid)
             else:
-                found[tag] = pictures.mosaic(view.numpy(), min(8, len(view)), signed=True)
+                found[tag] = pictures.mosaic(values, min(8, len(values)), signed=True)
     return found

@@ -1,7 +1,7 @@
 """The loop: it yields what happened and writes nothing.
 
-Every random number of a step is a function of (seed, epoch, sample) or (seed, step), so the loop can
-stop after any step and go on from its tensors alone.
+Every random number of a step is a function of (seed, epoch, sample) or (seed, step), so the loop
+can stop after any step and go on from its tensors alone.
 """
 
 import copy
@@ -226,7 +226,7 @@ class Loop:
 def order(
     seed: int, epoch: int, samples: Samples, batch_size: int
 ) -> list[Int64[Tensor, " batch"]]:
-    """The full batches of an epoch as ids; a rest smaller than a batch is left for another epoch."""
+    """The full batches of an epoch as ids; a rest smaller than a batch is left out."""
     count = len(samples.labels)
     ids = torch.randperm(count, generator=generator(seed, "order", epoch))
     whole = ids[: count // batch_size * batch_size].to(samples.labels.device)

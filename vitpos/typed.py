@@ -1,6 +1,6 @@
 """From plain data to a dataclass of `schema`, with every problem found, not only the first."""
 
-import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from vitpos.errors import Problem
 
 Report = Callable[[Problem], None]
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+NUMERIC = {"at_least", "at_most", "above", "below", "multiple_of"}
 
 
 def typed(kind: Any, data: object, path: str, report: Report) -> Any:
@@ -43,7 +44,8 @@ def record(kind: Any, data: object, path: str, report: Report) -> Any:
     known = {f.name: f for f in fields(kind)}
     for name in data.keys() - known.keys():
         near = get_close_matches(str(name), known, n=1)
-        report(Problem(f"unknown key {join(path, name)}", f"did you mean {near[0]}?" if near else ""))
+        hint = f"did you mean {near[0]}?" if near else ""
+        report(Problem(f"unknown key {join(path, name)}", hint))
     for name in known.keys() - data.keys():
         report(Problem(f"{join(path, name)} is missing"))
     problems: list[Problem] = []
@@ -75,7 +77,7 @@ def scalar(kind: Any, data: object, path: str, report: Report) -> Any:
     if data is None or (data == "" and kind is not str):
         report(Problem(f"{path}: empty value", f"{path} is {WORDS[kind]}"))
     elif kind is float and isinstance(data, int | float) and not isinstance(data, bool):
-        if math.isfinite(data):
+        if abs(data) <= sys.float_info.max:  # neither infinite nor too long nor not a number
             return float(data)
         report(Problem(f"{path} = {data}: must be finite"))
     elif kind is int and isinstance(data, float) and data.is_integer():
@@ -92,7 +94,7 @@ def scalar(kind: Any, data: object, path: str, report: Report) -> Any:
 def limits(value: Any, path: str, rules: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with a number or a word under the rules of its field."""
     found = []
-    if not isinstance(value, int | float) and rules.keys() & {"at_least", "at_most", "above", "below", "multiple_of"}:
+    if not isinstance(value, int | float) and rules.keys() & NUMERIC:
         return [Problem(f"{path} = {value}: must be a number")]
     if "one_of" in rules and value not in rules["one_of"]:
         near = get_close_matches(str(value).lower(), [str(o) for o in rules["one_of"]], n=1)

@@ -11,8 +11,7 @@ from torch import nn
 
 from vitpos.attention import attend
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
-from vitpos.grid import Grid
-from vitpos.patches import Linear
+from vitpos.patches import Linear, tiles
 from vitpos.schema import Backbone
 from vitpos.shapes import Images, Scores, Tokens
 
@@ -37,8 +36,8 @@ class Attention(nn.Module):
 class Branch(nn.Module):
     """What happens to a branch before it joins the residual stream.
 
-    LayerScale (Touvron et al. 2021, https://arxiv.org/abs/2103.17239), dropout, and stochastic depth
-    per sample (Huang et al. 2016, https://arxiv.org/abs/1603.09382).
+    LayerScale (Touvron et al. 2021, https://arxiv.org/abs/2103.17239), dropout, and stochastic
+    depth per sample (Huang et al. 2016, https://arxiv.org/abs/1603.09382).
     """
 
     def __init__(self, dim: int, *, scale: float, dropout: float, drop_path: float) -> None:
@@ -94,11 +93,10 @@ class ViT(nn.Module):
         dim, depth = backbone.dim, backbone.depth
         self.pool = backbone.pool
         self.prefix = nn.Parameter(torch.zeros((self.pool == "cls") + backbone.registers, dim))
-        side = image_size // patch_size
         self.position = position(
             Trunk(
                 channels=channels,
-                grid=Grid(side, side),
+                grid=tiles(image_size, image_size, patch_size),
                 dim=dim,
                 heads=backbone.heads,
                 depth=depth,

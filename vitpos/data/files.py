@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vitpos.data import folder
 from vitpos.data.known import Known, known
-from vitpos.errors import BadData
+from vitpos.errors import BadData, BadInput
 from vitpos.schema import Dataset
 
 
@@ -34,19 +34,35 @@ def locate(dataset: Dataset) -> Path | None:
     """Find the folder of the files without reading them; None for data inside the package.
 
     Raises `BadData` if it is missing, not a folder, incomplete or unreadable, or if the images are
-    not of the size that the configuration says.
+    not what the configuration says; `BadInput` if the configuration contradicts itself.
     """
-    if dataset.source == "embedded":
-        agree(dataset, size=28, channels=1, classes=10)
-        return None
+    plausible(dataset)
     where = root(dataset)
+    if dataset.source == "embedded":
+        return None
     if dataset.source == "folder":
         folder.layout(where)
-        return where
-    facts = known(dataset.name)
-    agree(dataset, size=facts.size, channels=facts.channels, classes=facts.classes)
-    present(dataset.name, facts, where)
+    else:
+        present(dataset.name, known(dataset.name), where)
     return where
+
+
+def plausible(dataset: Dataset) -> None:
+    """Raise an error where the configuration contradicts itself or what is known of the files."""
+    if dataset.source == "torchvision":
+        facts = known(dataset.name)
+        agree(dataset, size=facts.size, channels=facts.channels, classes=facts.classes)
+    elif dataset.source == "embedded":
+        if dataset.name != "mnist5k":
+            raise BadInput(f"no data set `{dataset.name}` in the package", "there is `mnist5k`")
+        agree(dataset, size=28, channels=1, classes=10, validation=500)
+    for field in ("mean", "std"):
+        values = getattr(dataset, field)
+        if values is not None and len(values) != dataset.channels:
+            raise BadInput(
+                f"dataset.{field} has {len(values)} values for {dataset.channels} channels",
+                f"`dataset.{field}=null` measures it",
+            )
 
 
 def agree(dataset: Dataset, **facts: int) -> None:
@@ -63,7 +79,7 @@ def agree(dataset: Dataset, **facts: int) -> None:
 def present(name: str, facts: Known, where: Path) -> None:
     """Raise `BadData` unless each file is there and can be opened."""
     home = where / facts.folder
-    for place in (where, home):
+    for place in (where, home.parent, home):
         if place.exists() and not place.is_dir():
             raise BadData(f"{name}: {place} is a file, not a folder", remedy(name, facts))
     missing = [file for file in facts.files if not os.path.lexists(home / file)]

@@ -57,7 +57,7 @@ def layout(root: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
         raise BadData(f"no folder {root}", SHAPE)
     if not root.is_dir():
         raise BadData(f"{root} is a file, not a folder", SHAPE)
-    places = {name: root / name for name in ("train", "test", "val") if nested(root / name)}
+    places = {name: root / name for name in ("train", "test", "val") if nested(root / name, root)}
     if not {"train", "test"} & places.keys():
         places = {"all": root}
     elif missing := {"train", "test"} - places.keys():
@@ -66,7 +66,7 @@ def layout(root: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
             f"{SHAPE}; without `val` a part of `train` is held out for validation",
         )
     names = {split: folders(place, root) for split, place in places.items()}
-    classes = names.get("all") or names["train"]
+    classes = names["all"] if "all" in names else names["train"]
     if len(classes) < 2:
         raise BadData(
             f"{places.get('train', root)} has {len(classes)} class folders: two at least", SHAPE
@@ -122,27 +122,33 @@ def folders(place: Path, root: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def nested(place: Path) -> bool:
+def nested(place: Path, root: Path) -> bool:
     """Whether this is a folder with folders in it."""
-    return place.is_dir() and bool(folders(place, place.parent))
+    return place.is_dir() and bool(folders(place, root))
 
 
 def entries(place: Path, root: Path) -> Iterator[os.DirEntry[str]]:
     """What is in a folder, hidden things aside; raises `BadData` for links out of the root."""
+    inside(place, root)
     try:
         with os.scandir(place) as content:
             for entry in content:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(
-                    root.resolve()
-                ):
-                    raise BadData(
-                        f"{entry.path} is a link that leads out of {root}",
-                        "put a copy there instead",
-                    )
+                if entry.is_symlink():
+                    inside(Path(entry.path), root)
                 yield entry
     except OSError as error:
         raise BadData(
-            f"{place} cannot be read: {error.strerror or error}", f"`ls -ld {place}`"
+            f"{place} cannot be read: {error.strerror or error}", f"see who may: `ls -ld {place}`"
         ) from error
+
+
+def inside(path: Path, root: Path) -> None:
+    """Raise `BadData` for a link that leads out of the root, or nowhere."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # a loop is a RuntimeError before Python 3.13
+        raise BadData(f"{path} is a link that leads nowhere", "take it out") from error
+    if not target.is_relative_to(root.resolve()):
+        raise BadData(f"{path} is a link that leads out of {root}", "put a copy there instead")

@@ -24,7 +24,6 @@ from vitpos.errors import BadData
 FILE = Path(__file__).with_name("mnist5k.npz")
 SHA256 = "8b27dd167de44482612dfaf11533a9ca848c0cd5d0c1a6e7cf8b2bd9b664d949"
 CLASSES = tuple("0123456789")
-VALIDATION = 500  # images: the split is part of the file
 
 
 def read() -> tuple[Samples, Samples, Samples]:

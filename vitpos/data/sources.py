@@ -10,7 +10,6 @@ import torch
 
 from vitpos.data import decode, files, folder, mnist5k, published
 from vitpos.data.samples import Data, Report, Samples, digest, moments, silent, split
-from vitpos.errors import BadInput
 from vitpos.schema import Dataset
 
 
@@ -32,7 +31,7 @@ def load(dataset: Dataset, report: Report = silent) -> Data:
     """
     where = files.locate(dataset)
     if where is None:
-        parts = embedded(dataset)
+        parts = Parts(*mnist5k.read(), mnist5k.CLASSES)
     elif dataset.source == "folder":
         parts = pictures(dataset, where, report)
     else:
@@ -58,31 +57,10 @@ def load(dataset: Dataset, report: Report = silent) -> Data:
 
 def normalisation(dataset: Dataset, train: Samples) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation of the configuration, or of the training pixels where it has none."""
-    for field in ("mean", "std"):
-        given = getattr(dataset, field)
-        if given is not None and len(given) != dataset.channels:
-            raise BadInput(
-                f"dataset.{field} has {len(given)} values for {dataset.channels} channels",
-                f"`dataset.{field}=null` measures it",
-            )
     if dataset.mean is not None and dataset.std is not None:
         return tuple(dataset.mean), tuple(dataset.std)
     mean, std = moments(train.pixels)
     return tuple(dataset.mean or mean), tuple(dataset.std or std)
-
-
-def embedded(dataset: Dataset) -> Parts:
-    """The digits inside the package; their split is part of the file."""
-    if dataset.name != "mnist5k":
-        raise BadInput(
-            f"no data set `{dataset.name}` in the package", "the one there is: `dataset=mnist5k`"
-        )
-    if dataset.validation != mnist5k.VALIDATION:
-        raise BadInput(
-            f"mnist5k holds out {mnist5k.VALIDATION} images, not {dataset.validation}",
-            f"leave it at `dataset.validation={mnist5k.VALIDATION}`",
-        )
-    return Parts(*mnist5k.read(), mnist5k.CLASSES)
 
 
 def pictures(dataset: Dataset, where: Path, report: Report) -> Parts:

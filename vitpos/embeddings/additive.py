@@ -1,6 +1,6 @@
 """Position as a vector per cell, added to the tokens."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import final
 
@@ -14,7 +14,7 @@ from vitpos.grid import Grid
 from vitpos.shapes import Table, Tokens
 
 
-class Additive(PositionEmbedding):
+class Additive(PositionEmbedding, ABC):
     """Adds ``table(grid)`` to the cells before each of `layers`; prefix tokens stay as they are."""
 
     def __init__(self, trunk: Trunk, *, layers: Sequence[int]) -> None:
@@ -43,14 +43,16 @@ class Additive(PositionEmbedding):
 class Learned(Additive):
     """A free vector per cell, by its place in the sequence (Dosovitskiy et al. 2021).
 
-    The paper's "1-D learned position embedding", https://arxiv.org/abs/2010.11929. Another grid gets
-    the table resized as an image, by `resample` (``bicubic`` or ``bilinear``).
+    The paper's "1-D learned position embedding", https://arxiv.org/abs/2010.11929. Another grid
+    gets the table resized as an image, by `resample` (``bicubic`` or ``bilinear``).
     """
 
     def __init__(
         self, trunk: Trunk, *, layers: Sequence[int], std: float, resample: str, antialias: bool
     ) -> None:
         super().__init__(trunk, layers=layers)
+        if resample not in ("bicubic", "bilinear"):
+            raise ValueError(f"resample is bicubic or bilinear, not {resample!r}")
         self.resample, self.antialias = resample, antialias
         self.weight = nn.Parameter(torch.empty(trunk.grid.cells, trunk.dim))
         nn.init.trunc_normal_(self.weight, std=std, a=-2 * std, b=2 * std)
@@ -68,8 +70,8 @@ class Sinusoidal(Additive):
     """Fixed sines and cosines of row and column (Chen et al. 2021, MoCo v3).
 
     Channels are ``[sin row, cos row, sin col, cos col]``, a quarter each, with frequencies
-    ``temperature ** -(4 k / dim)``; the row comes first on oblong grids too. Vaswani et al. 2017 in two
-    dimensions, https://arxiv.org/abs/2104.02057.
+    ``temperature ** -(4 k / dim)``; the row comes first on oblong grids too. Vaswani et al. 2017 in
+    two dimensions, https://arxiv.org/abs/2104.02057.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Position as a number on the attention logits."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import final
 
@@ -14,7 +14,7 @@ from vitpos.embeddings.base import Constant, PositionEmbedding, Site, Trunk
 from vitpos.shapes import Heads, Logits
 
 
-class Bias(PositionEmbedding):
+class Bias(PositionEmbedding, ABC):
     """Adds ``bias(site)`` to the logits; to and from prefix tokens it is zero."""
 
     @abstractmethod
@@ -36,12 +36,14 @@ class Bias(PositionEmbedding):
 class RelativeTable(Bias):
     """One free number per offset, head and layer (Liu et al. 2021, Swin Transformer).
 
-    The "relative position bias" of https://arxiv.org/abs/2103.14030 over the whole image. Another grid
-    gets the table of offsets resized as an image, by `resample`.
+    The "relative position bias" of https://arxiv.org/abs/2103.14030 over the whole image. Another
+    grid gets the table of offsets resized as an image, by `resample` (``bicubic`` or ``bilinear``).
     """
 
     def __init__(self, trunk: Trunk, *, std: float, resample: str) -> None:
         super().__init__(trunk)
+        if resample not in ("bicubic", "bilinear"):
+            raise ValueError(f"resample is bicubic or bilinear, not {resample!r}")
         self.resample = resample
         rows, cols = (2 * side - 1 for side in trunk.grid)
         self.weight = nn.Parameter(torch.empty(trunk.depth, trunk.heads, rows, cols))
@@ -79,9 +81,8 @@ class Distance(Bias):
 
 
 def slopes(heads: int) -> list[float]:
-    """Press et al.'s slopes: ``2 ** (-8 t / heads)``; between powers of two, borrowed from the next."""
+    """``2 ** (-8 t / heads)``; between powers of two, the rest is borrowed from the next power."""
     power = 2 ** (heads.bit_length() - 1)
     own = [2 ** (-8 * t / power) for t in range(1, power + 1)]
     between = [2 ** (-8 * t / (2 * power)) for t in range(1, 2 * power + 1, 2)]
     return own + between[: heads - power]
-

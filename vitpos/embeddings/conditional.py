@@ -1,6 +1,7 @@
 """Position from the neighbours of a token."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +10,14 @@ from typing_extensions import override
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.shapes import Tokens
 
+Padding = Literal["zeros", "reflect", "replicate", "circular"]
+
 
 class PEG(PositionEmbedding):
     """A depthwise convolution over the grid, between blocks (Chu et al. 2023, CPVT).
 
-    The "position encoding generator" of https://arxiv.org/abs/2102.10882: ``x + conv(x)`` before each
-    of `layers`. Its zero padding is what tells absolute position. Prefix tokens pass by.
+    The "position encoding generator" of https://arxiv.org/abs/2102.10882: ``x + conv(x)`` before
+    each of `layers`. Its zero padding is what tells absolute position. Prefix tokens pass by.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class PEG(PositionEmbedding):
                     trunk.dim,
                     kernel,
                     padding=kernel // 2,
-                    padding_mode=padding_mode,
+                    padding_mode=cast(Padding, padding_mode),
                     groups=trunk.dim,
                 )
                 for layer in sorted(layers)

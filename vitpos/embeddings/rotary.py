@@ -1,6 +1,6 @@
 """Position as a rotation of queries and keys."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import final
 
@@ -13,7 +13,7 @@ from vitpos.embeddings.base import Constant, PositionEmbedding, Site, Trunk
 from vitpos.shapes import Angles, Heads, Rotors
 
 
-class Rotary(PositionEmbedding):
+class Rotary(PositionEmbedding, ABC):
     """Turns queries and keys by `angles`, so that their product sees only the difference.
 
     Channels 2k and 2k+1 of a head are one pair (Su et al. 2021, https://arxiv.org/abs/2104.09864).
@@ -73,8 +73,8 @@ class Axial(Rotary):
 class Mixed(Rotary):
     """Every pair of every head and layer learns its own direction (Heo et al. 2024, RoPE-Mixed).
 
-    The angle of a pair is ``row * f_row + col * f_col``. At the start the frequencies of `Axial` lie
-    along one random direction per head and layer, and again at a right angle to it.
+    The angle of a pair is ``row * f_row + col * f_col``. At the start the frequencies of `Axial`
+    lie along one random direction per head and layer, and again at a right angle to it.
     """
 
     def __init__(self, trunk: Trunk, *, theta: float, new_grid: str) -> None:

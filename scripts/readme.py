@@ -1,0 +1,77 @@
+"""Keep the generated blocks of the README true: `--help`, the embeddings, the tree.
+
+`python scripts/readme.py` writes them; with `--check` it fails if they are not up to date. A block
+lies between `<!-- NAME -->` and `<!-- end -->`.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+def vitpos(*words: str) -> str:
+    """What a command prints, 80 columns wide."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vitpos", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", "NO_COLOR": "1", "LANG": "C.UTF-8"},
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+
+
+def help_text() -> str:
+    """The commands."""
+    text = vitpos("--help").replace("python -m vitpos", "vitpos")
+    return f"```\n{text}\n```"
+
+
+def embeddings() -> str:
+    """A table from the first three lines of each file."""
+    rows = ["| `embedding=` | what it does | name in the field | source |", "|---|---|---|---|"]
+    for path in sorted((ROOT / "configs/embedding").glob("*.yaml")):
+        what, source, name = (line[2:] for line in path.read_text().splitlines()[:3])
+        rows.append(f"| `{path.stem}` | {what} | {name} | {source} |")
+    return "\n".join(rows)
+
+
+def tree() -> str:
+    """Every module with the first sentence of its docstring."""
+    rows = []
+    for path in sorted((ROOT / "vitpos").rglob("*.py"), key=lambda p: (p.parent.parts, p.name)):
+        first = path.read_text().split('"""')[1].split("\n\n")[0]
+        sentence = " ".join(first.split()).removesuffix(".")
+        rows.append(f"{path.relative_to(ROOT)!s:34} {sentence}")
+    return "```\n" + "\n".join(rows) + "\n```"
+
+
+BLOCKS = {"help": help_text, "embeddings": embeddings, "tree": tree}
+
+
+def main() -> int:
+    """Write or check."""
+    before = README.read_text()
+    after = before
+    for name, make in BLOCKS.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not pattern.search(after):
+            print(f"README.md has no block {name}")
+            return 1
+        text = make()
+        after = pattern.sub(lambda m, text=text: f"{m[1]}{text}\n{m[2]}", after)
+    if "--check" in sys.argv:
+        if after != before:
+            print("README.md is out of date: python scripts/readme.py")
+        return int(after != before)
+    README.write_text(after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Every file in configs/embedding/ is a test case by itself, by the name of the file."""
+
+import networks
+import pytest
+import torch
+
+torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
+
+
+@pytest.fixture(params=networks.NAMES)
+def name(request):
+    """The name of one strategy."""
+    return request.param
+
+
+@pytest.fixture(
+    params=[("mean", 0), ("mean", 2), ("cls", 0), ("cls", 2)],
+    ids=lambda prefix: f"{prefix[0]}-{prefix[1]}",
+)
+def prefix(request):
+    """The fields of a backbone that decide which tokens come before the cells."""
+    pool, registers = request.param
+    return {"pool": pool, "registers": registers}
+
+
+@pytest.fixture
+def vit(name, prefix):
+    """A small network of one strategy, with position parameters that cannot be overheard."""
+    model = networks.vit(name, **prefix)
+    networks.loud(model.position)
+    return model.eval()
+
+
+@pytest.fixture
+def images():
+    """Four images of noise, on the grid that the networks were built for."""
+    return networks.noise(4, 3, networks.SIZE, networks.SIZE, seed=1)

@@ -1,0 +1,114 @@
+"""A trained network on images again: the same, another split, another size, another data set."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vitpos import build, checkpoints, config, machine, metrics
+from vitpos.data.samples import Report
+from vitpos.data.sources import load
+from vitpos.durable import Lines
+from vitpos.errors import BadInput, BadRun, NoResources
+from vitpos.runs import RunFolder, now
+from vitpos.schema import Run
+from vitpos.signals import Stop
+from vitpos.train import under
+from vitpos.vit import Attention, ViT
+
+SPLITS = ("train", "validation", "test")
+OWN = ("image_size", "split")  # keys of an evaluation that a run does not have
+SHARED = ("device", "precision", "threads", "attention")
+
+
+def evaluate(path: Path, words: Sequence[str], report: Report, note: Any) -> dict[str, Any]:
+    """Loss and accuracy as a row, which is also added to `evaluations.jsonl` of the run.
+
+    `words` are `image_size=48`, `split=validation`, `dataset=fashion_mnist`, `dataset.root=DIR`,
+    `device=cpu` and the like. Without any, the stored test accuracy comes out again.
+    """
+    folder = RunFolder.open(path)
+    trained, record = folder.run(), folder.record()
+    asked = {key: value for key, _, value in (word.partition("=") for word in words)}
+    run = wanted(trained, record, words)
+    split, size = check(trained, asked)
+    with Stop():
+        chosen = machine.prepare(replace(run, dataset=trained.dataset))
+        saved = checkpoints.load(folder.checkpoints, note)
+        if saved is None:
+            raise BadRun(f"{path} has no checkpoint yet", f"vitpos resume {path}")
+        step, state = saved
+        data = load(run.dataset, report).to(chosen.device)
+        known = record["data"]["classes"]
+        if len(data.classes) != len(known):
+            raise BadInput(f"{data.name} has {len(data.classes)} classes, the network {len(known)}")
+        if data.name == record["data"]["name"] and data.digest != record["data"]["digest"]:
+            note(f"{data.name} is not what the run was trained on: other images")
+        model = restore(build.network(trained, len(known)), state, chosen)
+        mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
+        samples = getattr(data, split)
+        found = metrics.evaluate(model, samples, mean, std, chosen, size)
+    row = {
+        "dataset": data.name,
+        "split": split,
+        "image_size": size,
+        "images": len(samples.labels),
+        "step": step,
+        "accuracy": found.accuracy,
+        "loss": found.loss,
+        "precision": chosen.precision,
+        "at": now(),
+    }
+    with suppress(NoResources):  # a folder that cannot be written is still evaluated
+        Lines(folder.path / "evaluations.jsonl").append(row)
+    return row
+
+
+def wanted(trained: Run, record: dict[str, Any], words: Sequence[str]) -> Run:
+    """The run as trained, but for its data and machine where `words` say so."""
+    keys = {word.partition("=")[0] for word in words}
+    odd = [k for k in keys if k.partition(".")[0] != "dataset" and k not in (*OWN, *SHARED)]
+    if odd:
+        known = ", ".join((*OWN, *SHARED, "dataset", "dataset.root"))
+        raise BadInput(f"{odd[0]} does not belong to an evaluation", f"one of {known}")
+    composed = config.compose([w for w in words if w.partition("=")[0] not in OWN])
+    changes: dict[str, Any] = {key: getattr(composed, key) for key in SHARED if key in keys}
+    changes = {"precision": record["machine"]["precision"]} | changes
+    if "dataset" in keys:
+        changes["dataset"] = composed.dataset
+    elif "dataset.root" in keys:
+        changes["dataset"] = replace(trained.dataset, root=composed.dataset.root)
+    elif any(key.startswith("dataset.") for key in keys):
+        raise BadInput("only dataset and dataset.root belong to an evaluation")
+    run = replace(trained, **changes)
+    if run.dataset.channels != trained.dataset.channels:
+        raise BadInput(
+            f"{run.dataset.name} has {run.dataset.channels} channels,"
+            f" the network reads {trained.dataset.channels}"
+        )
+    return run
+
+
+def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
+    """The split and the image size in pixels: by default the one of the training."""
+    split = asked.get("split", "test")
+    if split not in SPLITS:
+        raise BadInput(f"split = {split}: must be one of {', '.join(SPLITS)}")
+    word = asked.get("image_size", str(trained.dataset.size))
+    size, patch = int(word) if word.isdecimal() else 0, trained.patch.size
+    if not 0 < size <= 4096 or size % patch:
+        near = max(1, round(min(size, 4096) / patch)) * patch
+        raise BadInput(
+            f"image_size = {word}: must be a multiple of patches of {patch}", f"image_size={near}"
+        )
+    return split, size
+
+
+def restore(model: ViT, state: Any, chosen: machine.Machine) -> ViT:
+    """A network with the weights that count, on the device."""
+    model.load_state_dict(under(state, "averaged/") or under(state, "model/"))
+    for part in model.modules():
+        if isinstance(part, Attention):
+            part.implementation = chosen.attention
+    return model.to(chosen.device)
