@@ -79,11 +79,12 @@ Paths = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def print_version(wanted: bool) -> None:
+def print_version(wanted: bool) -> bool:
     """Say the version, and nothing more."""
     if wanted:
         typer.echo(f"vitpos {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

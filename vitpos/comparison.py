@@ -155,7 +155,7 @@ def flat(path: Path) -> dict[str, Any]:
     try:
         data = essence(without_seed(records.settings(path)))
         return {name: value_at(data, name) for name in keys(data)}
-    except (BadRun, AttributeError, KeyError, TypeError):
+    except BadRun:
         return {}
 
 

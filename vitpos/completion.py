@@ -5,19 +5,26 @@ Zsh and fish hand over whole words and want whole words. Typer tells neither the
 which shell asks, so that is read from the environment in which the shell's script calls us.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, NamedTuple, get_type_hints
 
 from vitpos import catalogue, config
 from vitpos.errors import UserError
-from vitpos.records import is_run
+from vitpos.schema import Run
 
 VARIABLE = "_VITPOS_COMPLETE"
-Values = dict[str, list[str]]
+MARK = "config.yaml"  # makes a folder that of a run
+
+
+class Key(NamedTuple):
+    """A value's default, and the words it may be if its file says so."""
+
+    default: Any
+    words: list[Any]
 
 
 def prepare(environment: MutableMapping[str, str]) -> None:
@@ -72,60 +79,54 @@ def overrides(incomplete: str) -> list[str]:
 def candidates(word: str, before: list[str]) -> list[str]:
     """Whole words that may continue this one.
 
-    A value key is offered bare and with its default: bash then adds no space after the `=`.
+    A key that is found is offered bare and with its values: bash then adds no space after the `=`.
     """
-    values = known_values(before)
+    keys = known_keys(before)
     key, equals, text = word.partition("=")
     if equals:
-        return [f"{key}={value}" for value in continued(key, text, values)]
-    fitting = [name for name in values if name.startswith(word)]
+        return [f"{key}={value}" for value in continued(key, text, keys)]
+    fitting = [name for name in keys if name.startswith(word)]
     if len(fitting) != 1:
         return [f"{name}=" for name in fitting]
-    (name,) = fitting
-    return [f"{name}=", *(f"{name}={value}" for value in values[name])]
+    [name] = fitting
+    return [f"{name}=", *(f"{name}={value}" for value in values(name, keys))]
 
 
-def continued(key: str, text: str, values: Values) -> list[str]:
+def continued(key: str, text: str, keys: Mapping[str, Key]) -> list[str]:
     """Values for a key; of several embeddings, those before the last stay."""
     if key != "embedding":
-        return values.get(key, [])
+        return values(key, keys)
     cut = max(text.rfind(mark) for mark in "+,[") + 1
     chosen = {name.strip("[ ") for name in text[:cut].replace("+", ",").split(",")}
-    return [f"{text[:cut]}{name}" for name in values["embedding"] if name not in chosen]
+    return [f"{text[:cut]}{name}" for name in values(key, keys) if name not in chosen]
 
 
-def known_values(before: list[str]) -> Values:
-    """Each key with what it may be: of groups the files, of others what is known of them."""
-    chosen = {group: [str(name)] for group, name in catalogue.defaults().items()}
+def known_keys(before: list[str]) -> dict[str, Key]:
+    """The keys of a run, given the words before: a group's choice has keys of its own."""
+    keys = {key: Key(default, []) for key, default in catalogue.defaults().items()}
+    chosen = {group: [str(keys[group].default)] for group in config.GROUPS}
     for word in before:
         group, equals, names = word.partition("=")
         if equals and group in config.GROUPS:
             chosen[group] = [name.strip("[]") for name in names.replace("+", ",").split(",")]
-    values: Values = {group: config.options(group) for group in config.GROUPS}
-    for key, default in catalogue.defaults().items():
-        if key not in config.GROUPS:
-            values[key] = possible(key, default)
-    for group in config.GROUPS:
-        for name in chosen[group]:
-            values |= inside(group, name)
-    return values
+    for group, files in chosen.items():
+        for name in files:
+            keys |= inside(group, name)
+    return {key: keys[key] for key in (*config.GROUPS, *keys)}
 
 
-def inside(group: str, name: str) -> Values:
+def inside(group: str, name: str) -> dict[str, Key]:
     """The keys within one file of a group."""
     path = config.folder() / group / f"{name}.yaml"
     if not path.is_file():
         return {}
     data = catalogue.load(path.read_text("utf-8"), path)
     needs = (data.get(name) or {}).get("_needs_", {}) if group == "embedding" else {}
-    found = {}
-    for key, default in leaves(data, group):
-        last = key.rpartition(".")[2]
-        if "._" not in key:
-            found[key] = [*map(str, needs.get(last, {}).get("one_of", ()))] or possible(
-                key, default
-            )
-    return found
+    return {
+        key: Key(default, needs.get(key.rpartition(".")[2], {}).get("one_of", []))
+        for key, default in leaves(data, group)
+        if "._" not in key
+    }
 
 
 def leaves(data: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
@@ -137,42 +138,44 @@ def leaves(data: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
             yield f"{path}.{name}", value
 
 
-def possible(key: str, default: Any) -> list[str]:
-    """What a value may be: the words the schema allows, true and false, else the default."""
-    if key == "device":
+def values(name: str, keys: Mapping[str, Key]) -> list[str]:
+    """What a key may be: a group's files, the words that are allowed, else its default."""
+    if name in config.GROUPS:
+        return config.options(name)
+    if name not in keys:
+        return []
+    if name == "device":
         return ["auto", "cpu", "cuda", "mps"]
-    words = allowed(key)
-    if words:
-        return words
+    default, words = keys[name]
+    found = words or allowed(name)
+    if found:
+        return [str(word) for word in found]
     if isinstance(default, bool):
         return ["false", "true"]
-    if default in (None, "") or "${" in str(default):
+    if default in (None, "", []) or "${" in str(default):
         return []
-    return [yaml.safe_dump(default, default_flow_style=True).split("\n")[0]]
+    return [
+        json.dumps(default, separators=(",", ":")) if isinstance(default, list) else str(default)
+    ]
 
 
-def allowed(key: str) -> list[str]:
+def allowed(name: str) -> list[str]:
     """The words that the schema allows at a dotted path."""
-    from dataclasses import fields, is_dataclass
-    from typing import get_type_hints
-
-    from vitpos.schema import Run
-
     kind: Any = Run
-    metadata: Mapping[str, Any] = {}
-    for name in key.split("."):
+    rules: Mapping[str, Any] = {}
+    for part in name.split("."):
         if not is_dataclass(kind):
             return []
-        metadata = {f.name: f.metadata for f in fields(kind)}.get(name, {})
-        kind = get_type_hints(kind).get(name)
-    return [str(word) for word in metadata.get("one_of", ())]
+        rules = {f.name: f.metadata for f in fields(kind)}.get(part, {})
+        kind = get_type_hints(kind).get(part)
+    return list(rules.get("one_of", ()))
 
 
 def runs(incomplete: str) -> list[str]:
     """Folders of runs that the typed path may lead to, and of studies."""
     start = incomplete or f"{catalogue.outputs()}/"
     top = Path(start if start.endswith("/") else Path(start).parent)
-    found = sorted(f"{path}{'' if is_run(path) else '/'}" for path in below(top))
+    found = sorted(f"{path}{'' if (path / MARK).is_file() else '/'}" for path in below(top))
     return [path for path in found if path.startswith(incomplete)]
 
 
@@ -183,7 +186,7 @@ def below(top: Path, depth: int = 2) -> Iterator[Path]:
     except OSError:
         return
     for path in inside:
-        if is_run(path):
+        if (path / MARK).is_file():
             yield path
         elif depth and not path.name.startswith("."):
             deeper = list(below(path, depth - 1))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vitpos.errors import IN_RUN, UserError
+from vitpos.signals import Stop
 
 SIGINT, SIGPIPE = 2, 13  # a shell says 128 more for a program that one of them ended
 
@@ -28,7 +29,8 @@ def of(command: Callable[[], None]) -> int:
 def finished(command: Callable[[], None]) -> int:
     """Run it; say what went wrong, if anything."""
     try:
-        command()
+        with Stop():
+            command()
     except UserError as error:
         say(error.lines())
         return error.code
@@ -80,8 +82,14 @@ def say(lines: list[str]) -> None:
     """Lines to standard error, after all that was printed before."""
     flush()
     for line in lines:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
+
+
+def printable(line: str, longest: int = 600) -> str:
+    """A line that moves no cursor and fills no screen, whatever was typed or read."""
+    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line[: longest + 1])
+    return safe if len(line) <= longest else f"{safe[:longest]} ..."
 
 
 def flush() -> None:

@@ -7,14 +7,14 @@ import fcntl
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vitpos import config
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
-from vitpos.runs import RunFolder, read_yaml
+from vitpos.runs import RunFolder
 
 STATUSES = ("finished", "running", "interrupted", "failed", "diverged", "damaged")
 MARKS = ("config.yaml", "record.json", "summary.json")  # one of them makes a folder that of a run
@@ -143,16 +143,13 @@ def arm_identity(run: Record) -> str:
         return said
     try:
         return config.fingerprint(config.without_seed(settings(run.path)))
-    except (BadRun, AttributeError, KeyError, TypeError):
+    except BadRun:
         return ""
 
 
 def settings(path: Path) -> dict[str, Any]:
     """The config of a run as plain data; raises `BadRun`."""
-    data = read_yaml(path / "config.yaml")
-    if not isinstance(data, dict):
-        raise BadRun(f"{path / 'config.yaml'} is damaged: it holds no named values")
-    return data
+    return asdict(RunFolder(path).run())
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -39,7 +39,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
 
     @classmethod
-    def create(cls, run: Run, overrides: Sequence[str]) -> Self:
+    def create(cls, run: Run, overrides: Sequence[str]) -> "RunFolder":
         """A new folder for `run`; its name tells arm, seed and identity."""
         study = Path(run.outputs).expanduser().absolute() / run.study
         name = f"{config.arm(run)}-s{run.seed}-{config.identity(run)[:8]}"
@@ -53,7 +53,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started before."""
         if not path.exists():
             raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")

@@ -14,6 +14,7 @@ from vitpos import board
 from vitpos.errors import BadInput, BadRun, Interrupted
 from vitpos.signals import Stop
 
+CTRL_C = 130  # as an exit code
 HOST = "127.0.0.1"
 FIRST = 6006  # the port that TensorBoard tries first
 READ = ("config.yaml", "record.json", "summary.json", "metrics.jsonl", "timings.jsonl")
@@ -21,14 +22,14 @@ READ = ("config.yaml", "record.json", "summary.json", "metrics.jsonl", "timings.
 
 def serve(runs: Sequence[Path], port: int | None, say: Callable[[str], None]) -> None:
     """Show these runs until a signal ends it; Ctrl-C is the usual end and no error."""
-    with Stop(), links(runs, say) as folder:
-        say(f"TensorBoard on {len(list(folder.glob('*/*')))} runs: {launch(folder, port)}")
-        say("Ctrl-C ends it")
-        try:
+    try:
+        with Stop(), links(runs, say) as folder:
+            say(f"TensorBoard on {len(list(folder.glob('*/*')))} runs: {launch(folder, port)}")
+            say("Ctrl-C ends it")
             threading.Event().wait()
-        except Interrupted as stopped:
-            if stopped.code != 130:
-                raise
+    except Interrupted as stopped:
+        if stopped.code != CTRL_C:
+            raise
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def launch(folder: Path, port: int | None) -> str:
     """Start TensorBoard in a thread; its address. Without a port, the first free one from 6006."""
     from tensorboard import default, program
 
-    server = program.TensorBoard(default.get_plugins(), program.get_default_assets_zip_provider())
+    server = program.TensorBoard(default.get_plugins())
     words = [f"--logdir={folder}", f"--host={HOST}", "--reload_interval=5"]
     server.configure(argv=["tensorboard", *words] + ([] if port is None else [f"--port={port}"]))
     try:

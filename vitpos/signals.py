@@ -2,7 +2,7 @@
 
 import signal
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 from vitpos.errors import Interrupted
 
@@ -17,7 +17,7 @@ class Stop:
         self.patient = False  # in the loop, where a step is worth waiting for
         self.before: dict[int, Any] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Stop":
         for number in (getattr(signal, name, None) for name in NAMES):
             if number is not None:
                 self.before[number] = signal.signal(number, self.handle)

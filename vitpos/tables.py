@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vitpos.comparison import Arm, Comparison
-from vitpos.plain import finite, json_text
+from vitpos.plain import json_text
 from vitpos.words import count_words
 
 LOST = ("failed", "diverged", "unfinished", "damaged", "without")
+COUNTS = ("params", "params_embedding", "flops_per_image")
 GAP = 2  # columns of a terminal between two of a table
 NAME = 14  # columns that the name of an arm has at least, before it is broken into lines
 COST = "parameters"  # the first column of costs
@@ -29,13 +30,16 @@ def facts(arm: Arm) -> dict[str, Any]:
         "mean": statistics.fmean(values) if values else None,
         "lowest": min(values, default=None),
         "highest": max(values, default=None),
-        "params": arm.median("cost/params"),
-        "params_embedding": arm.median("cost/params_embedding"),
-        "flops_per_image": arm.median("cost/flops_per_image"),
+        **{name: counted(arm.median(f"cost/{name}")) for name in COUNTS},
         "images_per_second": arm.median("perf/images_per_second"),
         "train_seconds": arm.median("perf/train_seconds"),
         **{reason: arm.lost.get(reason, 0) for reason in LOST},
     }
+
+
+def counted(value: float | None) -> int | None:
+    """A count, which a median makes a float."""
+    return None if value is None else round(value)
 
 
 def columns(comparison: Comparison) -> list[Column]:
@@ -145,7 +149,7 @@ def escaped(text: str) -> str:
 
 def comma_separated(comparison: Comparison) -> str:
     """A line per arm, numbers in full; remarks are not part of it."""
-    rows = [{"metric": comparison.metric} | finite(facts(arm)) for arm in comparison.arms]
+    rows = [{"metric": comparison.metric} | facts(arm) for arm in comparison.arms]
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -1,7 +1,7 @@
 """Numbers as people say them."""
 
 
-def seconds_words(seconds: float) -> str:
+def seconds_words(seconds: float | int) -> str:
     """``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -11,7 +11,7 @@ def seconds_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def count_words(number: float) -> str:
+def count_words(number: float | int) -> str:
     """``950``, ``201 k``, ``6.7 M``, ``1.2 G``."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
@@ -19,6 +19,6 @@ def count_words(number: float) -> str:
     return f"{number:.0f}"
 
 
-def bytes_words(number: float) -> str:
+def bytes_words(number: float | int) -> str:
     """``810 MiB``, ``1.4 GiB``."""
     return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.0f} MiB"
