@@ -64,22 +64,22 @@ def columns(comparison: Comparison) -> list[Column]:
     ]
 
 
-def percent(value: float) -> str:
+def percent(value: float | int) -> str:
     """A share."""
     return f"{value:.2%}"
 
 
-def general(value: float) -> str:
+def general(value: float | int) -> str:
     """A number of any size."""
     return f"{value:.4g}"
 
 
-def whole(value: float) -> str:
+def whole(value: float | int) -> str:
     """A count."""
     return f"{value:,.0f}"
 
 
-def tenths(value: float) -> str:
+def tenths(value: float | int) -> str:
     """Seconds."""
     return f"{value:,.1f}"
 
