@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+IN_RUN = "run folder: "  # starts the note on an error that says which run it ended
+
 
 class Problem(NamedTuple):
     """One thing that is wrong, and what to type instead."""
