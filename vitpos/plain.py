@@ -5,7 +5,7 @@ import io
 import json
 import math
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 # What a terminal without Unicode is shown instead.
 ASCII = {
@@ -26,6 +26,14 @@ def finite(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [finite(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def say(text: str, *, end: str = "\n", file: TextIO | None = None) -> None:
+    """Write to standard output, as the locale has it: Click would take ASCII for a mistake."""
+    file = file or sys.stdout
+    if file is not None:  # a shell can close it
+        file.write(f"{text}{end}")
+        file.flush()
 
 
 def tolerate() -> None:
