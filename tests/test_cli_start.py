@@ -24,6 +24,10 @@ def start(words, *options):
     )
 
 
+TAB = {"_VITPOS_COMPLETE": "complete_bash", "COMP_CWORD": "4"}
+TAB["COMP_WORDS"] = "vitpos\ntrain\nembedding\n=\nro"
+
+
 def seconds(words):
     """User and system time of the best of five."""
 
@@ -69,3 +73,11 @@ def test_is_quick(words):
 def test_says_its_version():
     """`vitpos --version` is one line."""
     assert start("--version").stdout == "vitpos 0.1.0\n"
+
+
+def test_tab_is_quick(monkeypatch):
+    """A quarter of a second of CPU each time."""
+    for name, value in TAB.items():
+        monkeypatch.setenv(name, value)
+
+    assert seconds("") < 0.25

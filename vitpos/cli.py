@@ -194,7 +194,7 @@ def compare(
         return
     say(tables.FORMATS[format_](result))
     if format_ is Format.CSV:
-        say("\n".join(tables.remarks(result)), file=sys.stderr)
+        say("\n".join(tables.remarks(result)), aside=True)
 
 
 @app.command()

@@ -5,7 +5,7 @@ import io
 import json
 import math
 import sys
-from typing import Any, TextIO
+from typing import Any
 
 # What a terminal without Unicode is shown instead.
 ASCII = {
@@ -28,9 +28,12 @@ def finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
-def say(text: str, *, end: str = "\n", file: TextIO | None = None) -> None:
-    """Write to standard output, as the locale has it: Click would take ASCII for a mistake."""
-    file = file or sys.stdout
+def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
+    """Write as the locale has it, where Click would take ASCII for a mistake.
+
+    What is said `aside` goes to standard error.
+    """
+    file = sys.stderr if aside else sys.stdout
     if file is not None:  # a shell can close it
         file.write(f"{text}{end}")
         file.flush()
