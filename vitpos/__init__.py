@@ -8,7 +8,9 @@ The modules, in the order data flows through them:
 - `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words;
 - `train` is the loop, `metrics` what is measured;
 - `runs` and `checkpoints` are the folder of a run;
-- `screen`, `tables` and `board` show it.
+- `screen` and `board` show it while it goes on, `records` reads it afterwards;
+- `overview` is one run on a page, `comparison` and `tables` are many, `serve` is TensorBoard;
+- `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """
 
 __version__ = "0.1.0"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vitpos import __version__
+from vitpos.plain import say
 
 app = typer.Typer(
     name="vitpos",
@@ -82,7 +83,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 def print_version(wanted: bool) -> bool:
     """Say the version, and nothing more."""
     if wanted:
-        typer.echo(f"vitpos {__version__}")
+        say(f"vitpos {__version__}")
         raise typer.Exit
     return wanted
 
@@ -110,7 +111,7 @@ def train(
     words = overrides or []
     run = config.compose(words)
     if cfg:
-        typer.echo(config.dump(run), nl=False)
+        say(config.dump(run), end="")
         return
     from vitpos.data.files import locate
     from vitpos.screen import closing_rehearsal, watching
@@ -162,7 +163,7 @@ def list_(
     from vitpos.plain import json_text
 
     data, lines = listing(what, path)
-    typer.echo(json_text(data) if json else "\n".join(lines))
+    say(json_text(data) if json else "\n".join(lines))
 
 
 @app.command()
@@ -172,7 +173,7 @@ def show(path: RunPath, json: Json = False) -> None:
     from vitpos.plain import json_text
 
     facts = overview.facts(path)
-    typer.echo(json_text(facts) if json else "\n".join(overview.lines(facts)))
+    say(json_text(facts) if json else "\n".join(overview.lines(facts)))
     overview.complain(facts)
 
 
@@ -191,9 +192,9 @@ def compare(
     if format_ is Format.RICH:
         tables.show(result)
         return
-    typer.echo(tables.FORMATS[format_](result))
+    say(tables.FORMATS[format_](result))
     if format_ is Format.CSV:
-        typer.echo("\n".join(tables.remarks(result)), err=True)
+        say("\n".join(tables.remarks(result)), aside=True)
 
 
 @app.command()
@@ -207,7 +208,7 @@ def tensorboard(
     """Open TensorBoard on exactly these runs."""
     from vitpos import records, serve
 
-    serve.serve(records.find(paths), port, typer.echo)
+    serve.serve(records.find(paths), port, say)
 
 
 @app.command()
@@ -224,7 +225,7 @@ def data(
 
     with watching(quiet=False) as show:
         facts = ready.ready(dataset, show.work)
-    typer.echo("\n".join(ready.lines(facts)))
+    say("\n".join(ready.lines(facts)))
 
 
 @app.command()
@@ -234,7 +235,7 @@ def doctor(json: Json = False) -> None:
     from vitpos.plain import json_text
 
     found = ward.findings()
-    typer.echo(json_text(ward.plain(found)) if json else "\n".join(ward.lines(found)))
+    say(json_text(ward.plain(found)) if json else "\n".join(ward.lines(found)))
     if not ward.healthy(found):
         raise typer.Exit(1)
 

@@ -174,7 +174,7 @@ def memory() -> Iterator[Finding]:
     yield Finding("memory", "warn" if todo else "ok", f"{bytes_words(free)} free", todo)
 
 
-def free_memory() -> float:
+def free_memory() -> float | int:
     """Bytes that programs can get, by the system."""
     info = Path("/proc/meminfo")
     for line in info.read_text().splitlines() if info.exists() else []:
@@ -183,7 +183,7 @@ def free_memory() -> float:
     return float("inf")
 
 
-def container_memory() -> float:
+def container_memory() -> float | int:
     """Bytes left to this container."""
     group = Path("/sys/fs/cgroup")
     try:

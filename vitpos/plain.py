@@ -28,6 +28,17 @@ def finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
+def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
+    """Write as the locale has it, where Click would take ASCII for a mistake.
+
+    What is said `aside` goes to standard error.
+    """
+    file = sys.stderr if aside else sys.stdout
+    if file is not None:  # a shell can close it
+        file.write(f"{text}{end}")
+        file.flush()
+
+
 def tolerate() -> None:
     """Let standard output and error take any text, whatever the locale."""
     codecs.register_error("vitpos", replace)

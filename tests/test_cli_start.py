@@ -1,0 +1,83 @@
+"""The command line answers before anything heavy is loaded."""
+
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "hydra", "omegaconf", "numpy", "tensorboard", "rich", "torchvision", "PIL"}
+BUDGET = {"--help": 0.25, "list": 0.35, "list embeddings": 0.35}  # seconds of CPU
+
+
+def start(words, *options):
+    """Type `vitpos ...` in a process of its own; what it wrote to both outputs."""
+    return subprocess.run(
+        [sys.executable, *options, "-m", "vitpos", *words.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+TAB = {"_VITPOS_COMPLETE": "complete_bash", "COMP_CWORD": "4"}
+TAB["COMP_WORDS"] = "vitpos\ntrain\nembedding\n=\nro"
+
+
+def seconds(words):
+    """User and system time of the best of five."""
+
+    def spent():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    times = []
+    for _ in range(5):
+        before = spent()
+        start(words)
+        times.append(spent() - before)
+    return min(times)
+
+
+def imported(words):
+    """The packages that Python imports on the way."""
+    told = start(words, "-X", "importtime").stderr
+    names = re.findall(r"^import time:[^|]*\|[^|]*\| +(\S+)$", told, flags=re.MULTILINE)
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("words", [*BUDGET, "--version", "list runs --json"])
+def test_imports_nothing_heavy(words):
+    """Neither torch nor Hydra nor anything that is only needed later."""
+    packages = imported(words)
+
+    assert "typer" in packages
+    assert not packages & HEAVY
+
+
+def test_help_needs_no_pydantic():
+    """Typer loads it to read arguments, and help has none."""
+    assert "pydantic" not in imported("--help")
+
+
+@pytest.mark.parametrize("words", BUDGET)
+def test_is_quick(words):
+    """Milliseconds of CPU, whatever else the machine does."""
+    assert seconds(words) < BUDGET[words]
+
+
+def test_says_its_version():
+    """`vitpos --version` is one line."""
+    assert start("--version").stdout == "vitpos 0.1.0\n"
+
+
+def test_tab_is_quick(monkeypatch):
+    """A quarter of a second of CPU each time."""
+    for name, value in TAB.items():
+        monkeypatch.setenv(name, value)
+
+    assert seconds("") < 0.25
