@@ -40,7 +40,7 @@ def batches(it: Loop, epochs: int) -> str:
 
 
 def test_arms_share_every_batch(tmp_path: Path) -> None:
-    """Two epochs are the same to the bit for every embedding that ships; another seed has others."""
+    """Two epochs are the same to the bit for every embedding that ships; not for another seed."""
     found = {
         name: batches(loop(compose(tmp_path, f"embedding={name}", *CHANGES)), 2)
         for name in networks.NAMES

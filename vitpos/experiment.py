@@ -203,6 +203,8 @@ def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None
     if isinstance(item, Epoch):
         history.epoch(item.row)
         show.epoch(item.row, loop.training.epochs)
+        for text in history.trouble():
+            show.note(text)
     else:
         history.step()
         show.step(item.step, loop.total, history.rate)
