@@ -263,7 +263,7 @@ words = st.builds(
 
 
 @given(overrides=st.lists(words | st.text(max_size=10), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_words_give_a_run_or_bad_input(overrides):
     """Whatever is typed: a run that its dump gives back, or lines that say what is wrong."""
     check_any(overrides)
@@ -271,7 +271,7 @@ def test_any_words_give_a_run_or_bad_input(overrides):
 
 @pytest.mark.slow
 @given(overrides=st.lists(words | st.text(max_size=10), min_size=1, max_size=4))
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_very_many_words_give_a_run_or_bad_input(overrides):
     """The same, at length."""
     check_any(overrides)

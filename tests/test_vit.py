@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from dataclasses import replace
 
 import networks
 import pytest
@@ -66,7 +67,7 @@ class Recorder(PositionEmbedding):
 
 def recorder(**changes):
     """A network that tells what it asks."""
-    backbone = networks.BACKBONE.__class__(**(vars(networks.BACKBONE) | changes))
+    backbone = replace(networks.BACKBONE, **changes)
     return vit.ViT(Recorder, backbone, channels=3, image_size=32, patch_size=8, classes=10)
 
 

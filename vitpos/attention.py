@@ -5,6 +5,8 @@ import torch.nn.functional as F
 
 from vitpos.shapes import Heads, Logits
 
+HALF_LANES = 32  # of a 512-bit register: CPUs go through shorter rows one number at a time
+
 
 def attend(q: Heads, k: Heads, v: Heads, bias: Logits | None, implementation: str) -> Heads:
     """``softmax(q kᵀ / √d + bias) v``; `implementation` is ``sdpa`` or ``explicit``."""
@@ -13,7 +15,13 @@ def attend(q: Heads, k: Heads, v: Heads, bias: Logits | None, implementation: st
     logits = (q * q.shape[-1] ** -0.5) @ k.mT
     if bias is not None:
         logits = logits + bias
-    return logits.softmax(dim=-1).to(v) @ v
+    return softmax(logits).to(v) @ v
+
+
+def softmax(logits: Logits) -> Logits:
+    """Softmax over keys; rows too short for a vector of 32 half-precision numbers, in float32."""
+    exact = logits.shape[-1] < HALF_LANES or logits.dtype == torch.float32
+    return logits.softmax(dim=-1, dtype=torch.float32 if exact else None)
 
 
 def choose(device: torch.device, dtype: torch.dtype) -> str:

@@ -1,15 +1,14 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
+import os
 import sys
-from contextlib import suppress
-from io import TextIOWrapper
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vitpos.errors import UserError
-from vitpos.signals import Stop
+from vitpos import __version__
 
 app = typer.Typer(
     name="vitpos",
@@ -18,11 +17,84 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def complete_overrides(incomplete: str) -> list[str]:
+    """What Tab offers for an override."""
+    from vitpos import completion
+
+    return completion.overrides(incomplete)
+
+
+def complete_runs(incomplete: str) -> list[str]:
+    """What Tab offers for the folder of a run."""
+    from vitpos import completion
+
+    return completion.runs(incomplete)
+
+
+def complete_groups(incomplete: str) -> list[str]:
+    """What Tab offers to list."""
+    from vitpos import completion
+
+    return completion.groups(incomplete)
+
+
+def complete_datasets(incomplete: str) -> list[str]:
+    """What Tab offers for the name of a data set."""
+    from vitpos import completion
+
+    return completion.datasets(incomplete)
+
+
+class Format(StrEnum):
+    """How a comparison is printed."""
+
+    RICH = "rich"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="embedding=rope2d patch.size=4 seed=1 ..."),
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="embedding=rope2d patch.size=4 seed=1 ...",
+        autocompletion=complete_overrides,
+    ),
 ]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+RunPath = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="The folder of a run.", autocompletion=complete_runs),
+]
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...",
+        help="Folders of runs, or folders that hold some.",
+        autocompletion=complete_runs,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def print_version(wanted: bool) -> bool:
+    """Say the version, and nothing more."""
+    if wanted:
+        typer.echo(f"vitpos {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Say what `vitpos` is for."""
 
 
 @app.command()
@@ -32,7 +104,7 @@ def train(
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
 ) -> None:
-    """Train a network and evaluate it: `vitpos train embedding=rope2d`."""
+    """Train a network: `vitpos train embedding=rope2d`."""
     from vitpos import checks, config
 
     words = overrides or []
@@ -69,6 +141,104 @@ def resume(
         experiment.resume(path, show)
 
 
+@app.command("list")
+def list_(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[embeddings|datasets|backbones|trainings|patches|runs]",
+            help="Nothing: what there is to list.",
+            autocompletion=complete_groups,
+        ),
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="Where to look for runs.", autocompletion=complete_runs),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List what there is to choose from, or the runs so far."""
+    from vitpos.listing import listing
+    from vitpos.plain import json_text
+
+    data, lines = listing(what, path)
+    typer.echo(json_text(data) if json else "\n".join(lines))
+
+
+@app.command()
+def show(path: RunPath, json: Json = False) -> None:
+    """Show one run: its result, its cost, its origin."""
+    from vitpos import overview
+    from vitpos.plain import json_text
+
+    facts = overview.facts(path)
+    typer.echo(json_text(facts) if json else "\n".join(overview.lines(facts)))
+    overview.complain(facts)
+
+
+@app.command()
+def compare(
+    paths: Paths,
+    metric: Annotated[
+        str, typer.Option(help="test/accuracy, val/loss, perf/images_per_second ...")
+    ] = "test/accuracy",
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
+) -> None:
+    """Compare arms: mean and range over seeds, and what they cost."""
+    from vitpos import comparison, tables
+
+    result = comparison.compare(paths, metric)
+    if format_ is Format.RICH:
+        tables.show(result)
+        return
+    typer.echo(tables.FORMATS[format_](result))
+    if format_ is Format.CSV:
+        typer.echo("\n".join(tables.remarks(result)), err=True)
+
+
+@app.command()
+def tensorboard(
+    paths: Paths,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="0: any; without it, the first free one from 6006."),
+    ] = None,
+) -> None:
+    """Open TensorBoard on exactly these runs."""
+    from vitpos import records, serve
+
+    serve.serve(records.find(paths), port, typer.echo)
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_datasets)],
+    overrides: Overrides = None,
+) -> None:
+    """Get a data set ready: download, verify, decode."""
+    from vitpos import config
+
+    dataset = config.compose_dataset([f"dataset={name}", *(overrides or [])])
+    from vitpos.data import ready
+    from vitpos.screen import watching
+
+    with watching(quiet=False) as show:
+        facts = ready.ready(dataset, show.work)
+    typer.echo("\n".join(ready.lines(facts)))
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check this machine: 0 if nothing fails, else 1."""
+    from vitpos import doctor as ward
+    from vitpos.plain import json_text
+
+    found = ward.findings()
+    typer.echo(json_text(ward.plain(found)) if json else "\n".join(ward.lines(found)))
+    if not ward.healthy(found):
+        raise typer.Exit(1)
+
+
 @app.command(name="eval")
 def evaluate(
     path: RunPath,
@@ -90,22 +260,11 @@ def evaluate(
 
 def main() -> None:
     """Run a command; what a user can mend is told in a line or two."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # in a terminal without UTF-8
-    try:
-        with Stop():
-            app()
-    except UserError as error:
-        with suppress(OSError):
-            sys.stdout.flush()
-        with suppress(OSError):
-            for line in error.lines():
-                typer.echo(printable(line), err=True)
-        sys.exit(error.code)
+    from vitpos import outcome, plain
 
+    plain.tolerate()
+    if "_VITPOS_COMPLETE" in os.environ:
+        from vitpos import completion
 
-def printable(line: str, longest: int = 600) -> str:
-    """A line that moves no cursor and fills no screen, whatever was typed or read."""
-    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line[: longest + 1])
-    return safe if len(line) <= longest else f"{safe[:longest]} ..."
+        completion.prepare(os.environ)
+    sys.exit(outcome.of(lambda: app(prog_name="vitpos")))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from types import GenericAlias
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 
 from vitpos import checks
 from vitpos.errors import BadInput, Problem
-from vitpos.schema import Run
+from vitpos.schema import Dataset, Run
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
@@ -26,16 +27,31 @@ COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboa
 def compose(overrides: Iterable[str]) -> Run:
     """The run that these `key=value` words ask for, or `BadInput` with all that is wrong."""
     problems: list[Problem] = []
-    choices, values = split(overrides, problems)
-    plain = hydra_compose(choices)
-    apply(plain, values, problems)
-    data = resolved(plain, problems)
+    data = plain_data(overrides, problems)
     run: Any = None if data is None else typed(Run, data, "", problems.append)
     if run is not None and not problems:
         problems += checks.problems(run)
     if problems:
         raise BadInput.all_of(problems)
     return run
+
+
+def compose_dataset(overrides: Iterable[str]) -> Dataset:
+    """Only the data set of these words: nothing else of a run need fit it."""
+    problems: list[Problem] = []
+    data = plain_data(overrides, problems)
+    dataset = data and typed(Dataset, data["dataset"], "dataset", problems.append)
+    if problems:
+        raise BadInput.all_of(problems)
+    return dataset
+
+
+def plain_data(overrides: Iterable[str], problems: list[Problem]) -> Any:
+    """The whole config that these words make, as plain data; None if references lead nowhere."""
+    choices, values = split(overrides, problems)
+    config = hydra_compose(choices)
+    apply(config, values, problems)
+    return resolved(config, problems)
 
 
 def split(
@@ -137,14 +153,20 @@ def folder() -> Path:
 
 def hydra_compose(choices: Mapping[str, list[str]]) -> Any:
     """The config of these choices, as OmegaConf holds it."""
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     words = [f"{g}=[{','.join(c)}]" if len(c) > 1 else f"{g}={c[0]}" for g, c in choices.items()]
-    with initialize_config_dir(str(folder()), version_base=None):
-        config = compose("train", words)
-    OmegaConf.set_struct(config, False)
-    return config
+    return OmegaConf.create(read(folder(), tuple(words)))
+
+
+@cache  # Hydra takes a tenth of a second, and the members of a sweep choose the same files
+def read(place: Path, words: tuple[str, ...]) -> Any:
+    """The config of these choices as plain data, references not yet followed."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(place), version_base=None):
+        return OmegaConf.to_container(compose("train", list(words)), resolve=False)
 
 
 def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> None:
@@ -227,13 +249,39 @@ def dump(run: Run) -> str:
 
 def identity(run: Run) -> str:
     """64 hexadecimal digits that two runs share if they compute the same numbers."""
-    data = {k: v for k, v in asdict(run).items() if k not in COSMETIC}
-    data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
-    data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
+    return fingerprint(asdict(run))
+
+
+def arm_identity(run: Run) -> str:
+    """What the runs of one arm share, whatever their seed, and with no other arm."""
+    return fingerprint(without_seed(asdict(run)))
+
+
+def without_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config as plain data, of the arm and not of one run."""
+    return {key: value for key, value in config.items() if key != "seed"}
+
+
+def fingerprint(config: Mapping[str, Any]) -> str:
+    """A digest of what can change a number in a config, given as plain data."""
+    data = essence(config)
     data["embedding"] = list(data["embedding"].items())  # strategies speak in this order
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def essence(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without names, places and how often it is saved."""
+    data = {k: v for k, v in config.items() if k not in COSMETIC}
+    data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
+    data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
+    return data
 
 
 def arm(run: Run) -> str:
     """A short name for the run without its seed."""
     return run.name or f"{run.dataset.name}-{'+'.join(run.embedding)}"
+
+
+def row_of(run: Run) -> str:
+    """The name of the arm in tables of many: no other arm has it."""
+    return f"{arm(run)}-{arm_identity(run)[:8]}"

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+IN_RUN = "run folder: "  # starts the note on an error that says which run it ended
+
 
 class Problem(NamedTuple):
     """One thing that is wrong, and what to type instead."""
@@ -26,6 +28,16 @@ class UserError(Exception):
         error = cls(*problems[0])
         error.problems = list(problems)
         return error
+
+    @property
+    def message(self) -> str:
+        """What is wrong, first of all."""
+        return self.problems[0].message
+
+    @property
+    def hint(self) -> str:
+        """What to type instead."""
+        return self.problems[0].hint
 
     def lines(self) -> list[str]:
         """What the user sees."""

@@ -68,10 +68,9 @@ def evaluate(path: Path, words: Sequence[str], report: Report, note: Any) -> dic
 def wanted(trained: Run, record: dict[str, Any], words: Sequence[str]) -> Run:
     """The run as trained, but for its data and machine where `words` say so."""
     keys = {word.partition("=")[0] for word in words}
-    odd = [k for k in keys if k.partition(".")[0] != "dataset" and k not in (*OWN, *SHARED)]
-    if odd:
-        known = ", ".join((*OWN, *SHARED, "dataset", "dataset.root"))
-        raise BadInput(f"{odd[0]} does not belong to an evaluation", f"one of {known}")
+    known = (*OWN, *SHARED, "dataset", "dataset.root")
+    if odd := sorted(keys - set(known)):
+        raise BadInput(f"{odd[0]} does not belong to an evaluation", f"one of {', '.join(known)}")
     composed = config.compose([w for w in words if w.partition("=")[0] not in OWN])
     changes: dict[str, Any] = {key: getattr(composed, key) for key in SHARED if key in keys}
     changes = {"precision": record["machine"]["precision"]} | changes
@@ -79,8 +78,6 @@ def wanted(trained: Run, record: dict[str, Any], words: Sequence[str]) -> Run:
         changes["dataset"] = composed.dataset
     elif "dataset.root" in keys:
         changes["dataset"] = replace(trained.dataset, root=composed.dataset.root)
-    elif any(key.startswith("dataset.") for key in keys):
-        raise BadInput("only dataset and dataset.root belong to an evaluation")
     run = replace(trained, **changes)
     if run.dataset.channels != trained.dataset.channels:
         raise BadInput(

@@ -14,7 +14,7 @@ import torch
 from vitpos import __version__, build, checkpoints, config, machine, metrics, optim
 from vitpos.data.sources import load
 from vitpos.durable import write_json
-from vitpos.errors import BadData, BadInput, BadRun, Diverged, Interrupted, NoResources
+from vitpos.errors import IN_RUN, BadData, BadInput, BadRun, Diverged, Interrupted, NoResources
 from vitpos.history import History
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
@@ -117,6 +117,8 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
         "format": 1,
         "identity": config.identity(run),
         "arm": config.arm(run),
+        "arm_identity": config.arm_identity(run),
+        "group": config.row_of(run),
         "seed": run.seed,
         "created": now(),
         "machine": machine.describe(loop.machine),
@@ -193,6 +195,7 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
             name = signal.Signals(error.number).name
             said = f"stopped by {name} at once; going on costs the steps since the last checkpoint"
             raise Interrupted(said, again(folder), signal=error.number) from error
+        error.add_note(f"{IN_RUN}{folder.path}")
         raise
     close("finished")
     show.end(folder.path, summary)

@@ -20,8 +20,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from vitpos import checks, config
 from vitpos.durable import (
     Lines,
@@ -145,6 +143,8 @@ class RunFolder:
 
     def save_predictions(self, predicted: Any, labels: Any) -> None:
         """Which class each test image was given, and which it is."""
+        import numpy as np  # who only reads runs does without it
+
         file = io.BytesIO()
         predicted, labels = np.asarray(predicted, np.int32), np.asarray(labels, np.int32)
         np.savez_compressed(

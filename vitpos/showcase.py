@@ -27,7 +27,7 @@ class Showcase:
             self.board.begin(
                 config_text=config.dump(loop.run),
                 hparams=hparams(asdict(loop.run)),
-                group=config.arm(loop.run),
+                group=config.row_of(loop.run),
                 started=time.time(),
             )
             if not loop.step:

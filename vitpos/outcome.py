@@ -1,0 +1,105 @@
+"""From what a command did to an exit code; what went wrong is told in a line or two."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from vitpos.errors import IN_RUN, UserError
+from vitpos.signals import Stop
+
+SIGINT, SIGPIPE = 2, 13  # a shell says 128 more for a program that one of them ended
+
+
+def of(command: Callable[[], None]) -> int:
+    """Run it; its exit code."""
+    try:
+        try:
+            code = finished(command)
+        finally:
+            flush()
+    except BrokenPipeError:
+        return unheard()
+    return code
+
+
+def finished(command: Callable[[], None]) -> int:
+    """Run it; say what went wrong, if anything."""
+    try:
+        with Stop():
+            command()
+    except UserError as error:
+        say(error.lines())
+        return error.code
+    except KeyboardInterrupt:
+        return 128 + SIGINT
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # whatever it is, the user gets a line and the file a traceback
+        say(bug(error))
+        return 1
+    return 0
+
+
+def bug(error: Exception) -> list[str]:
+    """A line for the user; the traceback goes into a file."""
+    said = (str(error).splitlines() or [""])[0]
+    name = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = "".join(traceback.format_exception(error))
+    where = keep(text, run_of(error))
+    if where is None:
+        return [*text.splitlines(), f"error: {name}; this is a bug"]
+    return [f"error: {name}; this is a bug; the traceback is in {where}"]
+
+
+def run_of(error: Exception) -> Path | None:
+    """The folder of the run that the error ended, if it says so."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    named = [note.removeprefix(IN_RUN) for note in notes if note.startswith(IN_RUN)]
+    return Path(named[0]) if named else None
+
+
+def keep(text: str, run: Path | None) -> Path | None:
+    """Write a traceback into the run's `error.txt`, else into a new temporary file."""
+    if run is not None:
+        with suppress(OSError):
+            (run / "error.txt").write_text(text, "utf-8", errors="backslashreplace")
+            return run / "error.txt"
+    with suppress(OSError):
+        handle, name = tempfile.mkstemp(prefix="vitpos-error-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        return Path(name)
+    return None
+
+
+def say(lines: list[str]) -> None:
+    """Lines to standard error, after all that was printed before."""
+    flush()
+    for line in lines:
+        sys.stderr.write(f"{printable(line)}\n")
+    sys.stderr.flush()
+
+
+def printable(line: str, longest: int = 600) -> str:
+    """A line that moves no cursor and fills no screen, whatever was typed or read."""
+    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line[: longest + 1])
+    return safe if len(line) <= longest else f"{safe[:longest]} ..."
+
+
+def flush() -> None:
+    """Hand over what was printed; there is no output if the shell closed it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def unheard() -> int:
+    """Nobody reads on, as in `vitpos list | head -1`: be silent, also while Python shuts down."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    return 128 + SIGPIPE

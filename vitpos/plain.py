@@ -1,0 +1,46 @@
+"""Output that every program and every terminal can read."""
+
+import codecs
+import io
+import json
+import math
+import sys
+from typing import Any
+
+# What a terminal without Unicode is shown instead.
+ASCII = {
+    **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True)),
+    **{"·": "-", "×": "x", "–": "-", "—": "-", "±": "+-", "…": "...", "→": "->", "✓": "ok"},
+}
+
+
+def json_text(data: Any) -> str:
+    """JSON as the standard has it: what is not a finite number is null."""
+    return json.dumps(finite(data), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def finite(data: Any) -> Any:
+    """The same data, with None for NaN and infinities."""
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def tolerate() -> None:
+    """Let standard output and error take any text, whatever the locale."""
+    codecs.register_error("vitpos", replace)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="vitpos")
+
+
+def replace(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Something like the characters that cannot be encoded; bytes of file names as they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    if all("\udc80" <= character <= "\udcff" for character in wrong):
+        return bytes(ord(character) - 0xDC00 for character in wrong), error.end
+    return "".join(ASCII.get(character, "?") for character in wrong), error.end
