@@ -108,7 +108,7 @@ def test_killed_while_going_on(tmp_path: Path) -> None:
     """Recovery may be killed too, anywhere, and again."""
     expected = results(train(tmp_path / "whole", *SHORT))
     broken = train(tmp_path / "broken", *SHORT, show=Watch(after=3))
-    for number in range(1, 60, 7):
+    for number in range(1, 60, 11):
         path = tmp_path / str(number)
         shutil.copytree(broken, path)
         is_killed(number, lambda path=path: experiment.resume(path, Watch()))
