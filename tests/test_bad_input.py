@@ -410,7 +410,7 @@ WORDS = st.one_of(
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(WORDS.filter(lambda word: word[:1] != "-"), max_size=4))
 @example(["embedding={a: 1}"])

@@ -338,6 +338,21 @@ def test_a_disk_that_stays_full_is_told_by_its_first_trouble(
     assert resume(show.folder).steps == list(range(1, STEPS + 1))
 
 
+def test_a_view_that_cannot_be_written_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorBoard's file is a view: without room for it the run goes on, and says so."""
+    expected = results(train(tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        fill(patch, "tfevents")
+        show = Watch()
+        path = train(tmp_path / "full", "tensorboard=true", show=show)
+
+    assert len(show.notes) == 1
+    assert "no more TensorBoard events" in show.notes[0]
+    assert results(path)["tensors"] == expected["tensors"]
+
+
 def fill(patch: pytest.MonkeyPatch, name: str, *, after: int = 0, for_good: bool = False) -> None:
     """No room for the file of this name, from its n-th opening for writing on."""
     whole, seen, full = Path.open, [0], [False]

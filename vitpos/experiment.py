@@ -4,18 +4,18 @@ import math
 import shlex
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import torch
-
-from vitpos import __version__, build, checkpoints, config, machine, metrics, optim
+from vitpos import __version__, build, checkpoints, config, machine, metrics
 from vitpos.data.sources import load
 from vitpos.durable import write_json
-from vitpos.errors import IN_RUN, BadData, BadInput, BadRun, Diverged, Interrupted, NoResources
+from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted, NoResources
 from vitpos.history import History
+from vitpos.memory import resources
+from vitpos.origin import changes, origin
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
 from vitpos.signals import Leave, Stop
@@ -72,7 +72,10 @@ def resume(path: Path, show: Show) -> Path:
         except BadInput as error:
             raise BadRun(f"{path / 'config.yaml'}: {error}", error.problems[0].hint) from error
         if folder.is_recorded():
-            compare_origin(folder, loop, show)
+            changed = changes(folder, loop)
+            if changed:
+                show.note(f"not the same bits as without the break: other {', '.join(changed)}")
+                folder.update(resumed_exactly=False)
         else:
             folder.update(**origin(loop.run, loop))
         go_back(folder, loop, show)
@@ -107,49 +110,6 @@ def prepare(run: Run, show: Show) -> Loop:
         data = load(run.dataset, show.work).to(chosen.device)
         model = build.network(run, len(data.classes))
         return Loop(run, model, data, chosen)
-
-
-def origin(run: Run, loop: Loop) -> dict[str, Any]:
-    """Where the numbers of a run come from."""
-    data = loop.data
-    splits = ("train", "validation", "test")
-    return {
-        "format": 1,
-        "identity": config.identity(run),
-        "arm": config.arm(run),
-        "arm_identity": config.arm_identity(run),
-        "group": config.row_of(run),
-        "seed": run.seed,
-        "created": now(),
-        "machine": machine.describe(loop.machine),
-        "data": {
-            "name": data.name,
-            "digest": data.digest,
-            "classes": list(data.classes),
-            "mean": list(data.mean),
-            "std": list(data.std),
-            **{split: len(getattr(data, split).labels) for split in splits},
-        },
-        "parameters": optim.groups(loop.model, run.training.weight_decay),
-        "attempts": [],
-    }
-
-
-def compare_origin(folder: RunFolder, loop: Loop, show: Show) -> None:
-    """Say what is not as it was when the run began: it will not go on with the same bits."""
-    before, after = folder.record(), origin(loop.run, loop)
-    if before.get("identity") != after["identity"]:
-        raise BadRun(
-            f"{folder.path / 'config.yaml'} is not the config this run began with",
-            "change it back, or start a new run with `vitpos train`",
-        )
-    if before["data"].get("digest") != after["data"]["digest"]:
-        raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
-    then, today = before["machine"], after["machine"]
-    changed = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
-    if changed:
-        show.note(f"not the same bits as without the break: other {', '.join(changed)}")
-        folder.update(resumed_exactly=False)
 
 
 def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
@@ -206,6 +166,8 @@ def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None
     if isinstance(item, Epoch):
         history.epoch(item.row)
         show.epoch(item.row, loop.training.epochs)
+        for text in history.trouble():
+            show.note(text)
     else:
         history.step()
         show.step(item.step, loop.total, history.rate)
@@ -286,23 +248,3 @@ def rehearse(run: Run, show: Show, steps: int = 6) -> dict[str, Any]:
             "images_per_second": run.training.batch_size / seconds,
             "peak_memory_bytes": metrics.peak_memory(loop.machine.device),
         }
-
-
-@contextmanager
-def resources(run: Run) -> Iterator[None]:
-    """Say in one line that memory did not suffice."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise out_of_memory(run) from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise out_of_memory(run) from error
-
-
-def out_of_memory(run: Run) -> NoResources:
-    """What to try with less memory."""
-    size = run.training.batch_size
-    half = max(1, (run.training.micro_batch or size) // 2)
-    return NoResources(f"out of memory at batch {size}", f"training.micro_batch={half}")

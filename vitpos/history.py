@@ -78,6 +78,13 @@ class History:
             "first_step_seconds": round(self.first or 0.0, 3),
         }
 
+    def trouble(self) -> list[str]:
+        """What went wrong with the view of the run, which goes on without; each told once."""
+        told = list(self.showcase.trouble) if self.showcase is not None else []
+        if self.showcase is not None:
+            self.showcase.trouble.clear()
+        return told
+
     def close(self, status: str, summary: Mapping[str, object]) -> None:
         """No more lines."""
         if self.showcase is not None:

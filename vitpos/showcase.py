@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -20,8 +21,8 @@ class Showcase:
 
     def __init__(self, folder: RunFolder, loop: Loop) -> None:
         self.loop = loop
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
+        self.trouble: list[str] = []
+        with self.minding():
             self.board = Board(folder.path, purge_step=loop.step + 1 if loop.step else None)
             self.board.begin(
                 config_text=config.dump(loop.run),
@@ -31,13 +32,21 @@ class Showcase:
             )
             if not loop.step:
                 self.pictures()
-        self.trouble = [str(w.message) for w in said]
+
+    @contextmanager
+    def minding(self) -> Iterator[None]:
+        """Keep what is warned of, so that it can be said once and never raised."""
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            yield
+        self.trouble += [str(warning.message) for warning in said]
 
     def epoch(self, row: Mapping[str, Any]) -> None:
         """The numbers of an epoch, and the position embedding at the end."""
-        self.board.record(dict(row))
-        if self.loop.step == self.loop.total:
-            self.pictures()
+        with self.minding():
+            self.board.record(dict(row))
+            if self.loop.step == self.loop.total:
+                self.pictures()
 
     def pictures(self) -> None:
         """A few training images as the network sees them, and what the embedding can show."""
@@ -55,9 +64,10 @@ class Showcase:
 
     def close(self, status: str, summary: Mapping[str, object]) -> None:
         """How it ended."""
-        if status in ("finished", "interrupted", "diverged", "failed"):
-            self.board.finish(final(dict(summary)), cast(Status, status), self.loop.step)
-        self.board.close()
+        with self.minding():
+            if status in ("finished", "interrupted", "diverged", "failed"):
+                self.board.finish(final(dict(summary)), cast(Status, status), self.loop.step)
+            self.board.close()
 
 
 @torch.no_grad()

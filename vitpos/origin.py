@@ -1,0 +1,52 @@
+"""Where the numbers of a run come from, and whether it goes on where it began."""
+
+from typing import Any
+
+from vitpos import config, machine, optim
+from vitpos.errors import BadData, BadRun
+from vitpos.runs import RunFolder, now
+from vitpos.schema import Run
+from vitpos.train import Loop
+
+
+def origin(run: Run, loop: Loop) -> dict[str, Any]:
+    """Where the numbers of a run come from."""
+    data = loop.data
+    splits = ("train", "validation", "test")
+    return {
+        "format": 1,
+        "identity": config.identity(run),
+        "arm": config.arm(run),
+        "arm_identity": config.arm_identity(run),
+        "group": config.row_of(run),
+        "seed": run.seed,
+        "created": now(),
+        "machine": machine.describe(loop.machine),
+        "data": {
+            "name": data.name,
+            "digest": data.digest,
+            "classes": list(data.classes),
+            "mean": list(data.mean),
+            "std": list(data.std),
+            **{split: len(getattr(data, split).labels) for split in splits},
+        },
+        "parameters": optim.groups(loop.model, run.training.weight_decay),
+        "attempts": [],
+    }
+
+
+def changes(folder: RunFolder, loop: Loop) -> list[str]:
+    """What is not as it was when the run began, so that it will not go on with the same bits.
+
+    Raises `BadRun` if it is another config, and `BadData` if it is other data.
+    """
+    before, after = folder.record(), origin(loop.run, loop)
+    if before.get("identity") != after["identity"]:
+        raise BadRun(
+            f"{folder.path / 'config.yaml'} is not the config this run began with",
+            "change it back, or start a new run with `vitpos train`",
+        )
+    if before["data"].get("digest") != after["data"]["digest"]:
+        raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
+    then, today = before["machine"], after["machine"]
+    return [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
