@@ -51,7 +51,8 @@ class Showcase:
     def pictures(self) -> None:
         """A few training images as the network sees them, and what the embedding can show."""
         loop, step = self.loop, self.loop.step
-        ids = torch.arange(min(16, len(loop.samples.labels)), device=loop.machine.device)
+        count = len(loop.samples.labels)  # often in the order of their classes
+        ids = torch.arange(0, count, max(1, count // 16), device=loop.machine.device)[:16]
         if step == 0:
             plain = loop.samples.pixels[ids]
             images, _ = loop.augment(plain, loop.samples.labels[ids], ids, loop.augment.tables(0))
