@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_runs import STEPS, Watch, _quick, compose, few, results, resume, train
 
-from vitpos import build, experiment, machine
+from vitpos import build, checkpoints, experiment, machine
 from vitpos.train import Epoch, Loop
 
 __all__ = ["_quick"]
@@ -107,6 +107,15 @@ def test_goes_on_from_an_older_state_too(tmp_path: Path) -> None:
     assert any("using the one before" in note for note in watch.notes)
     assert watch.steps[0] == 9
     agree(results(path), expected)
+
+
+def test_a_damaged_state_takes_no_place_of_a_whole_one(tmp_path: Path) -> None:
+    """After going on past a damaged checkpoint there are two whole ones again."""
+    path = train(tmp_path, show=Watch(after=10))
+    max((path / "checkpoints").glob("step-*")).write_bytes(b"damaged")
+    resume(path, Watch(after=11))
+
+    assert [entry.step for entry in checkpoints.entries(path / "checkpoints")] == [8, 11]
 
 
 def test_begins_again_where_no_checkpoint_was_written(tmp_path: Path) -> None:
