@@ -8,12 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import yaml
 from run_folders import folder
 
 from vitpos import completion, config
 
 ROOT = Path(__file__).parents[1]
 EMBEDDINGS = config.options("embedding")
+
+
+def rate(training):
+    """The learning rate of a recipe, as its file has it."""
+    path = config.folder() / "training" / f"{training}.yaml"
+    return yaml.safe_load(path.read_text())["lr"]
 
 
 def ask(**environment):
@@ -101,8 +108,8 @@ def complete(monkeypatch, line):
     ("line", "expected"),
     [
         ("training.l", ["training.limit=", "training.lr=", "training.label_smoothing="]),
-        ("training.lr", ["training.lr=", "training.lr=0.002"]),
-        ("training=full training.lr", ["training.lr=", "training.lr=0.001"]),
+        ("training.lr", ["training.lr=", f"training.lr={rate('quick')}"]),
+        ("training=full training.lr", ["training.lr=", f"training.lr={rate('full')}"]),
         ("precision=b", ["precision=bf16"]),
         ("deterministic=", ["deterministic=false", "deterministic=true"]),
         ("device=c", ["device=cpu", "device=cuda"]),
@@ -121,7 +128,9 @@ def complete(monkeypatch, line):
 def test_completes_keys_and_values(monkeypatch, line, expected):
     """Keys of the chosen files, words that are allowed, else the default of the chosen file."""
     if expected is None:
-        expected = ["embedding.rope_mixed.theta=", "embedding.rope_mixed.theta=10.0"]
+        path = config.folder() / "embedding" / "rope_mixed.yaml"
+        theta = yaml.safe_load(path.read_text())["rope_mixed"]["theta"]
+        expected = ["embedding.rope_mixed.theta=", f"embedding.rope_mixed.theta={theta}"]
 
     assert complete(monkeypatch, line) == expected
 
@@ -196,7 +205,7 @@ def shell(tmp_path):
         ("vitpos train embedding=rope_m\t", "vitpos train embedding=rope_mixed "),
         ("vitpos train embedding=rope2d+swi\t", "vitpos train embedding=rope2d+swin_rpb "),
         ("vitpos train training.lr\t", "vitpos train training.lr="),
-        ("vitpos train training.lr=\t", "vitpos train training.lr=0.002 "),
+        ("vitpos train training.lr=\t", f"vitpos train training.lr={rate('quick')} "),
         ('vitpos train "embedding=rope_m\t', 'vitpos train "embedding=rope_mixed" '),
     ],
 )
