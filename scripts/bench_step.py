@@ -39,7 +39,7 @@ from vitpos import build, config, machine, metrics
 from vitpos.data.samples import Data, Samples
 from vitpos.durable import write_json
 from vitpos.schema import Run
-from vitpos.train import Loop, Step
+from vitpos.train import Loop
 
 EMBEDDINGS = ("none", "learned1d", "sincos2d", "rope2d", "rope_mixed", "alibi2d", "swin_rpb", "peg")
 SHAPES = {
@@ -70,8 +70,7 @@ def ours(*words: str) -> Contender:
     model = build.network(run, 10)
     flops = 3 * metrics.cost(model, run.dataset.channels, run.dataset.size)["flops_per_image"]
     items = Loop(run, model, noise(run), chosen).run_to_end()
-    steps = (item for item in items if isinstance(item, Step))
-    return Contender(steps, run.training.batch_size, lambda: machine.prepare(run), flops)
+    return Contender(items, run.training.batch_size, lambda: machine.prepare(run), flops)
 
 
 def usual(pool: str, batch: int, threads: int) -> Contender:

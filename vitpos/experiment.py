@@ -163,14 +163,15 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
 
 def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None:
     """Write down and show one thing that the loop did."""
-    if isinstance(item, Epoch):
-        history.epoch(item.row)
-        show.epoch(item.row, loop.training.epochs)
-        for text in history.trouble():
-            show.note(text)
-    else:
+    if isinstance(item, Step):
         history.step()
-        show.step(item.step, loop.total, history.rate)
+        show.step(item.step, loop.total, history.pace.rate)
+        return
+    show.step(int(item.row["step"]), loop.total, history.pace.rate)
+    history.epoch(item.row, item.trained)
+    show.epoch(item.row, loop.training.epochs)
+    for text in history.trouble():
+        show.note(text)
 
 
 def finish(
@@ -239,9 +240,10 @@ def rehearse(run: Run, show: Show, steps: int = 6) -> dict[str, Any]:
         times: list[float] = []
         last = time.monotonic()
         for _, item in zip(range(steps), loop.run_to_end(), strict=False):
-            if isinstance(item, Step):
-                times.append(time.monotonic() - last)
-                last = time.monotonic()
+            loop.stop_if_diverged()  # waits for a GPU
+            now = time.monotonic() if isinstance(item, Step) else item.trained
+            times.append(now - last)
+            last = time.monotonic()
         seconds = sorted(times)[len(times) // 2]
         return facts | {
             "seconds_estimated": seconds * loop.total,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from vitpos import checkpoints, config
+from vitpos.pace import Pace
 from vitpos.runs import RunFolder
 from vitpos.showcase import Showcase
 from vitpos.train import Loop
@@ -22,32 +23,17 @@ class History:
         for lines in (folder.metrics, folder.timings):
             lines.rewrite([row for row in lines.read() if row.get("step", 0) <= loop.step])
         self.showcase = Showcase(folder, loop) if loop.run.tensorboard else None
-        self.saved = self.last = time.monotonic()
-        self.saved_step = loop.step
-        self.first: float | None = None  # seconds of the first step, with what is compiled in it
-        self.seconds, self.images = 0.0, 0  # of this epoch's steps, but for the first of all
-        self.rate = 0.0  # images per second
+        self.saved, self.saved_step = time.monotonic(), loop.step
+        self.pace = Pace(loop.training.batch_size)
 
     def step(self) -> None:
         """A step is done."""
-        now = time.monotonic()
-        spent, self.last = now - self.last, now
-        if self.first is None:
-            self.first = spent
-            return
-        self.seconds += spent
-        self.images += self.loop.training.batch_size
-        self.rate = self.images / max(self.seconds, 1e-9)
+        self.pace.step(time.monotonic())
 
-    def epoch(self, row: Mapping[str, float | int]) -> None:
-        """An epoch is done and validated."""
-        timing = {
-            "epoch": row["epoch"],
-            "step": row["step"],
-            "perf/images_per_second": round(self.rate, 2),
-            "perf/seconds": round(self.seconds + (self.first or 0.0), 4),
-        }
-        self.first = 0.0 if self.first is None else self.first
+    def epoch(self, row: Mapping[str, float | int], trained: float) -> None:
+        """An epoch is done and validated; its last step was done at `trained`."""
+        self.pace.step(trained)
+        timing = {"epoch": row["epoch"], "step": row["step"], **self.pace.epoch()}
         self.folder.metrics.append(row)
         self.folder.timings.append(timing)
         if self.showcase is not None:
@@ -56,8 +42,7 @@ class History:
         over = self.loop.step == self.loop.total
         if over or waited >= self.loop.training.checkpoint_seconds:
             self.save()
-        self.seconds, self.images = 0.0, 0
-        self.last = time.monotonic()
+        self.pace.begin()
 
     def save(self) -> None:
         """Save the state of the loop, if it is one to go on from."""
@@ -75,7 +60,7 @@ class History:
         return {
             "images_per_second": rates[len(rates) // 2],
             "train_seconds": round(sum(row.get("perf/seconds", 0.0) for row in rows), 2),
-            "first_step_seconds": round(self.first or 0.0, 3),
+            "first_step_seconds": round(self.pace.first or 0.0, 3),
         }
 
     def trouble(self) -> list[str]:

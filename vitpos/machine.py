@@ -47,6 +47,7 @@ class Machine:
 
 def prepare(run: Run) -> Machine:
     """Choose, check that it is there, and set the process up for it."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
     device = find_device(run.device)
     precision = find_precision(run.precision, device)
     threads = run.threads or useful_threads(run)

@@ -6,6 +6,7 @@ can stop after any step and go on from its tensors alone.
 
 import copy
 import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ from vitpos.vit import Attention, ViT
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the optimiser is done."""
+    """One step of the optimiser is done, and it was not the last of its epoch."""
 
     step: int  # counted from one
     epoch: int
@@ -36,9 +37,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images is done and validated."""
+    """One pass over the training images is done, its last step too, and validated."""
 
     row: dict[str, float | int]  # a line of metrics.jsonl
+    trained: float  # when the last step was done, by `time.monotonic`
 
 
 class Loop:
@@ -99,9 +101,10 @@ class Loop:
                 self.step += 1
                 if self.machine.device.type == "cpu":
                     self.stop_if_diverged()
-                if self.step % self.steps_per_epoch == 0:
-                    yield Epoch(self.finish_epoch(epoch))
-                yield Step(self.step, epoch + 1)
+                if self.step % self.steps_per_epoch:
+                    yield Step(self.step, epoch + 1)
+                else:
+                    yield self.finish_epoch(epoch)
 
     def learn(self, ids: Int64[Tensor, " batch"], tables: dict[str, Tensor]) -> None:
         """One step of the optimiser on these training images."""
@@ -122,9 +125,10 @@ class Loop:
         if self.averaged is not None:
             shadow = list(self.averaged.parameters())
             average([w.data for w in shadow], weights, self.training.ema, self.step)
-        fine = loss.isfinite() & (norm.isfinite() | torch.tensor(self.scaler.is_enabled()))
+        fine = loss.isfinite() & (norm.isfinite() | self.scaler.is_enabled())
         self.first_bad = torch.where(fine, self.first_bad, self.first_bad.clamp(max=self.step + 1))
-        count = loss.new_tensor(len(ids))
+        norm = norm.nan_to_num(0.0, 0.0)  # of a step that the scaler of fp16 left out
+        count = torch.full_like(loss, len(ids))
         self.sums += torch.stack([loss * count, correct.to(loss), count, norm * count])
 
     def backward(
@@ -155,16 +159,17 @@ class Loop:
         if self.machine.device.type == "cuda":
             torch.cuda.default_generators[self.machine.device.index].manual_seed(number)
 
-    def finish_epoch(self, epoch: int) -> dict[str, float | int]:
+    def finish_epoch(self, epoch: int) -> Epoch:
         """The epoch's means, and the validation images seen with the weights as they are."""
         self.stop_if_diverged()
+        trained = time.monotonic()
         loss, correct, images, norm = self.sums.tolist()
         self.sums.zero_()
         data = self.data
         validation = evaluate(self.weights, data.validation, data.mean, data.std, self.machine)
         if not math.isfinite(validation.loss):
             raise self.diverged(self.step, "the validation loss is not finite after step")
-        return {
+        row: dict[str, float | int] = {
             "epoch": epoch + 1,
             "step": self.step,
             "images": self.step * self.training.batch_size,
@@ -174,6 +179,7 @@ class Loop:
             "optim/lr": learning_rate(self.training, self.step - 1, self.steps_per_epoch),
             "optim/grad_norm": norm / images,
         }
+        return Epoch(row, trained)
 
     def stop_if_diverged(self) -> None:
         """Raise `Diverged` if a loss or gradient was not finite."""
@@ -225,9 +231,7 @@ class Loop:
         for what in ("step", "exp_avg", "exp_avg_sq"):
             for name, tensor in under(state, f"optimiser/{what}/").items():
                 weight = self.model.get_parameter(name)
-                self.optimiser.state[weight][what] = tensor.to(
-                    self.machine.device if what != "step" or tensor.ndim else "cpu"
-                )
+                self.optimiser.state[weight][what] = tensor.to(self.machine.device)
         scale, tracker = state["loop/scaler"].tolist()
         if self.scaler.is_enabled():
             known = self.scaler.state_dict()
