@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from vitpos.errors import IN_RUN, UserError
+from vitpos.plain import unheard
 from vitpos.signals import Stop
 
-SIGINT, SIGPIPE = 2, 13  # a shell says 128 more for a program that one of them ended
+SIGINT = 2  # a shell says 128 more for a program that it ended
 
 
 def of(command: Callable[[], None]) -> int:
@@ -96,10 +97,3 @@ def flush() -> None:
     """Hand over what was printed; there is no output if the shell closed it."""
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def unheard() -> int:
-    """Nobody reads on, as in `vitpos list | head -1`: be silent, also while Python shuts down."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    return 128 + SIGPIPE

@@ -4,9 +4,11 @@ import codecs
 import io
 import json
 import math
+import os
 import sys
 from typing import Any
 
+SIGPIPE = 13  # a shell says 128 more for a program that it ended
 # What a terminal without Unicode is shown instead.
 ASCII = {
     **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True)),
@@ -34,9 +36,20 @@ def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
     What is said `aside` goes to standard error.
     """
     file = sys.stderr if aside else sys.stdout
-    if file is not None:  # a shell can close it
+    if file is None:  # the shell closed it
+        return
+    try:
         file.write(f"{text}{end}")
         file.flush()
+    except BrokenPipeError:
+        raise SystemExit(unheard()) from None
+
+
+def unheard() -> int:
+    """Nobody reads on, as in `vitpos list | head -1`: be silent, also while Python shuts down."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    return 128 + SIGPIPE
 
 
 def tolerate() -> None:
