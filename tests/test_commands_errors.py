@@ -155,6 +155,24 @@ def test_a_closed_pipe_is_quiet(tmp_path, words, code):
     assert process.wait() == code
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", ["list embeddings", "--version", "--help"])
+def test_a_full_disk_under_the_output_is_5(words):
+    """One line, and the code for resources."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vitpos", *words.split()],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 5
+    assert re.fullmatch(r"(error: cannot write.*: [Nn]o space left.*\n)+", done.stderr)
+
+
 @pytest.mark.parametrize("coding", ["ascii", "latin-1", "utf-8"])
 def test_other_locales_are_written_too(tmp_path, coding):
     """Curves become digits and file names keep their bytes where there is no Unicode."""

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+from vitpos.errors import NoResources
+
 SIGPIPE = 13  # a shell says 128 more for a program that it ended
 # What a terminal without Unicode is shown instead.
 ASCII = {
@@ -41,15 +43,20 @@ def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
     try:
         file.write(f"{text}{end}")
         file.flush()
-    except BrokenPipeError:
-        raise SystemExit(unheard()) from None
+    except OSError as error:
+        raise unheard(error) from error
 
 
-def unheard() -> int:
-    """Nobody reads on, as in `vitpos list | head -1`: be silent, also while Python shuts down."""
+def unheard(error: OSError) -> Exception | SystemExit:
+    """What to raise if the output goes nowhere; Python, shutting down, does not try again.
+
+    That nobody reads on, as in `vitpos list | head -1`, is no error; a full disk is.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
-    return 128 + SIGPIPE
+    if isinstance(error, BrokenPipeError):
+        return SystemExit(128 + SIGPIPE)
+    return NoResources(f"cannot write the output: {error.strerror or error}")
 
 
 def tolerate() -> None:
