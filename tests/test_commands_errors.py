@@ -132,8 +132,11 @@ def test_a_code_of_typer_is_kept():
     assert outcome.of(lambda: sys.exit("said")) == 1
 
 
-@pytest.mark.parametrize("words", ["list embeddings", "--help", "list runs {top}"])
-def test_a_closed_pipe_is_quiet(tmp_path, words):
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("list embeddings", 141), ("list runs {top}", 141), ("compare {top}", 141), ("--help", 1)],
+)
+def test_a_closed_pipe_is_quiet(tmp_path, words, code):
     """`vitpos ... | head -1` says nothing about the pipe."""
     for seed in range(3):
         folder(tmp_path, "training=smoke", seed=seed)
@@ -149,7 +152,25 @@ def test_a_closed_pipe_is_quiet(tmp_path, words):
         errors = process.stderr.read()
 
     assert errors == b""
-    assert process.wait() in (1, 141)
+    assert process.wait() == code
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", ["list embeddings", "--version", "--help"])
+def test_a_full_disk_under_the_output_is_5(words):
+    """One line, and the code for resources."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vitpos", *words.split()],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 5
+    assert re.fullmatch(r"(error: cannot write.*: [Nn]o space left.*\n)+", done.stderr)
 
 
 @pytest.mark.parametrize("coding", ["ascii", "latin-1", "utf-8"])

@@ -1,6 +1,5 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -190,7 +189,7 @@ def compare(
 
     result = comparison.compare(paths, metric)
     if format_ is Format.RICH:
-        tables.show(result)
+        say(tables.drawn(result), end="")
         return
     say(tables.FORMATS[format_](result))
     if format_ is Format.CSV:
@@ -264,8 +263,4 @@ def main() -> None:
     from vitpos import outcome, plain
 
     plain.tolerate()
-    if "_VITPOS_COMPLETE" in os.environ:
-        from vitpos import completion
-
-        completion.prepare(os.environ)
     sys.exit(outcome.of(lambda: app(prog_name="vitpos")))

@@ -1,13 +1,14 @@
 """What Tab offers: keys and values of overrides, and folders of runs.
 
 Bash breaks a line at `=` too: it asks for `ro` where `embedding=ro` was typed, and wants `rope2d`.
+Right after the `=` it asks for that, which Click takes for an empty word.
 Zsh and fish hand over whole words and want whole words. Typer tells neither the words before nor
 which shell asks, so that is read from the environment in which the shell's script calls us.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -27,16 +28,6 @@ class Key(NamedTuple):
     words: list[Any]
 
 
-def prepare(environment: MutableMapping[str, str]) -> None:
-    """Let Typer see an empty word after an `=`, which bash takes for the word itself."""
-    if environment.get(VARIABLE) != "complete_bash":
-        return
-    words, at = bash_words(environment)
-    if at < len(words) and words[at] == "=":
-        environment["COMP_CWORD"] = str(at + 1)
-        environment["COMP_WORDS"] = "\n".join(words[: at + 1])
-
-
 def bash_words(environment: Mapping[str, str]) -> tuple[list[str], int]:
     """The words of the line as bash broke it, and which of them is being typed."""
     words = environment.get("COMP_WORDS", "").split("\n")
@@ -51,8 +42,8 @@ def line(environment: Mapping[str, str], incomplete: str) -> tuple[list[str], st
     words, at = bash_words(environment)
     if at < len(words) and words[at][:1] in ("'", '"'):  # within quotes it does not break words
         return glued(words[:at]), incomplete, 0
-    whole = glued([*words[:at], *([words[at]] if at < len(words) else [])])
-    current = whole.pop() if at >= len(words) or words[at] else ""
+    whole = glued(words[: at + 1])
+    current = whole.pop() if words[at:] and words[at] else ""
     return whole, current, len(current) - len(incomplete)
 
 

@@ -8,22 +8,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from vitpos.errors import IN_RUN, UserError
+from vitpos.durable import FULL
+from vitpos.errors import IN_RUN, NoResources, UserError
+from vitpos.plain import unheard
 from vitpos.signals import Stop
 
-SIGINT, SIGPIPE = 2, 13  # a shell says 128 more for a program that one of them ended
+SIGINT = 2  # a shell says 128 more for a program that it ended
 
 
 def of(command: Callable[[], None]) -> int:
     """Run it; its exit code."""
-    try:
-        try:
-            code = finished(command)
-        finally:
-            flush()
-    except BrokenPipeError:
-        return unheard()
-    return code
+    code = finished(command)
+    return finished(flush) or code
 
 
 def finished(command: Callable[[], None]) -> int:
@@ -38,8 +34,12 @@ def finished(command: Callable[[], None]) -> int:
         return 128 + SIGINT
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BrokenPipeError:
-        raise
+    except OSError as error:
+        if error.errno not in FULL:
+            say(bug(error))
+            return 1
+        say([f"error: cannot write: {FULL[error.errno]}"])
+        return NoResources.code
     except Exception as error:  # whatever it is, the user gets a line and the file a traceback
         say(bug(error))
         return 1
@@ -80,7 +80,8 @@ def keep(text: str, run: Path | None) -> Path | None:
 
 def say(lines: list[str]) -> None:
     """Lines to standard error, after all that was printed before."""
-    flush()
+    with suppress(UserError, SystemExit):
+        flush()
     for line in lines:
         sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()
@@ -94,12 +95,9 @@ def printable(line: str, longest: int = 600) -> str:
 
 def flush() -> None:
     """Hand over what was printed; there is no output if the shell closed it."""
-    if sys.stdout is not None:
+    if sys.stdout is None:
+        return
+    try:
         sys.stdout.flush()
-
-
-def unheard() -> int:
-    """Nobody reads on, as in `vitpos list | head -1`: be silent, also while Python shuts down."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    return 128 + SIGPIPE
+    except OSError as error:
+        raise unheard(error) from error

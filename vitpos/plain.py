@@ -4,9 +4,13 @@ import codecs
 import io
 import json
 import math
+import os
 import sys
 from typing import Any
 
+from vitpos.errors import NoResources
+
+SIGPIPE = 13  # a shell says 128 more for a program that it ended
 # What a terminal without Unicode is shown instead.
 ASCII = {
     **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True)),
@@ -34,9 +38,25 @@ def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
     What is said `aside` goes to standard error.
     """
     file = sys.stderr if aside else sys.stdout
-    if file is not None:  # a shell can close it
+    if file is None:  # the shell closed it
+        return
+    try:
         file.write(f"{text}{end}")
         file.flush()
+    except OSError as error:
+        raise unheard(error) from error
+
+
+def unheard(error: OSError) -> Exception | SystemExit:
+    """What to raise if the output goes nowhere; Python, shutting down, does not try again.
+
+    That nobody reads on, as in `vitpos list | head -1`, is no error; a full disk is.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return SystemExit(128 + SIGPIPE)
+    return NoResources(f"cannot write the output: {error.strerror or error}")
 
 
 def tolerate() -> None:

@@ -84,9 +84,16 @@ def tenths(value: float | int) -> str:
     return f"{value:,.1f}"
 
 
-def show(comparison: Comparison, console: Console | None = None) -> None:
+def drawn(comparison: Comparison) -> str:
+    """Tables for the terminal there is."""
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        show(comparison, console)
+    return captured.get()
+
+
+def show(comparison: Comparison, console: Console) -> None:
     """Print tables as wide as the terminal; a number is never cut, columns move to a new table."""
-    console = console or Console(highlight=False)
     names = [arm.label for arm in comparison.arms]
     for chosen in packed(columns(comparison), console.width - NAME - GAP):
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
