@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scripts import usual_script
 from scripts.rounds import (
+    CLOCKS,
     TOO_MUCH,
     Contender,
     Round,
@@ -112,10 +113,17 @@ def step(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         "usual script, mean pool": usual("mean", args.batch, args.threads),
         "vitpos, fp32": ours(*words, "precision=fp32"),
     }
-    rounds = alternate(contenders, rounds=args.rounds, seconds=args.seconds, least=2, probe=peaks)
+    rate, clock = CLOCKS[args.clock]
+    rounds = alternate(
+        contenders,
+        rounds=args.rounds,
+        seconds=args.seconds,
+        least=args.steps,
+        probe=lambda: peaks(clock),
+    )
     table = {name: line(rounds, name, "usual script") for name in contenders}
     for name, contender in contenders.items():
-        speeds = [r[name].rate * contender.flops for r in rounds]
+        speeds = [getattr(r[name], rate) * contender.flops for r in rounds]
         table[name]["flops_per_image"] = contender.flops
         for kind in ("bf16", "fp32"):
             tops = [r[name].peaks[kind] for r in rounds]
@@ -127,7 +135,7 @@ def step(args: argparse.Namespace) -> Iterator[dict[str, object]]:
         "batch": args.batch,
         "threads": args.threads,
         "reference": "usual script",
-        "reference_spread": spread(rounds, "usual script"),
+        "reference_spread": spread(rounds, "usual script", rate),
         "peaks": tops,
         "results": table,
     }
@@ -138,13 +146,15 @@ def embeddings(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     for shape, threads in (("cifar", args.threads), ("micro", 0)):
         words = (*SHAPES[shape], f"training.batch_size={args.batch}", f"threads={threads}")
         contenders = {name: ours(*words, f"embedding={name}") for name in EMBEDDINGS}
-        rounds = alternate(contenders, rounds=args.rounds, seconds=args.seconds / 4, least=2)
+        rounds = alternate(
+            contenders, rounds=args.rounds, seconds=args.seconds / 4, least=args.steps
+        )
         yield {
             "shape": shape,
             "batch": args.batch,
             "threads": torch.get_num_threads(),
             "reference": "none",
-            "reference_spread": spread(rounds, "none"),
+            "reference_spread": spread(rounds, "none", CLOCKS[args.clock][0]),
             "results": {name: line(rounds, name, "none") for name in contenders},
         }
 
@@ -158,13 +168,15 @@ def compiled(args: argparse.Namespace) -> Iterator[dict[str, object]]:
             first = {"eager": first_step(*words, "compile=false")}
             first |= {when: first_step(*words, "compile=true") for when in ("cold", "warm")}
             contenders = {"eager": ours(*words), "compiled": ours(*words, "compile=true")}
-            rounds = alternate(contenders, rounds=args.rounds, seconds=args.seconds, least=2)
+            rounds = alternate(
+                contenders, rounds=args.rounds, seconds=args.seconds, least=args.steps
+            )
         yield {
             "shape": shape,
             "batch": args.batch,
             "threads": torch.get_num_threads(),
             "reference": "eager",
-            "reference_spread": spread(rounds, "eager"),
+            "reference_spread": spread(rounds, "eager", CLOCKS[args.clock][0]),
             "seconds_to_first_step": first,
             "results": {name: line(rounds, name, "eager") for name in contenders},
         }
@@ -186,6 +198,7 @@ def line(rounds: list[Round], name: str, reference: str) -> dict[str, object]:
     """Images a second, and how many times the reference's."""
     return {
         "images_per_second": summary([r[name].rate for r in rounds]),
+        "images_per_cpu_second": summary([r[name].cpu_rate for r in rounds]),
         "ratio": ratios(rounds, name, reference, "rate"),
         "ratio_of_cpu_time": ratios(rounds, name, reference, "cpu_rate"),
         "page_faults_per_image": summary([r[name].page_faults for r in rounds]),
@@ -212,7 +225,7 @@ def circumstances() -> dict[str, object]:
 
 def save(path: Path, record: dict[str, object]) -> None:
     """Into a file of records, in place of the one of the same question."""
-    asked = ("what", "shape", "batch", "threads")
+    asked = ("what", "shape", "batch", "threads", "clock")
     old = json.loads(path.read_text("utf-8"))["records"] if path.exists() else []
     kept = [r for r in old if any(r[key] != record[key] for key in asked)]
     write_json(path, {"records": [*kept, record]})
@@ -220,7 +233,7 @@ def save(path: Path, record: dict[str, object]) -> None:
 
 def show(record: dict[str, object]) -> None:
     """A line per contender."""
-    head = ("what", "shape", "batch", "threads", "load_before", "load_after")
+    head = ("what", "shape", "batch", "threads", "clock", "load_before", "load_after")
     print("  ".join(f"{key} {record[key]}" for key in head))
     for name, found in record["results"].items():
         rate, ratio, cpu = (found[k] for k in ("images_per_second", "ratio", "ratio_of_cpu_time"))
@@ -234,26 +247,32 @@ def show(record: dict[str, object]) -> None:
                 print(f"{'':24} {share['median']:8.0%} of the {kind} matrix product's speed")
 
 
-def main() -> int:
-    """Ask one question; 1 where the machine is too restless for an answer."""
+def arguments() -> argparse.Namespace:
+    """The words of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["step", "embeddings", "compile"])
     parser.add_argument("--threads", type=int, default=machine.cores())
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0, help="of a turn")
+    parser.add_argument("--steps", type=int, default=2, help="of a turn, at least")
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
     parser.add_argument("--json", type=Path, help="a file of records to add to")
     parser.add_argument("--force", action="store_true", help="answer on a restless machine too")
-    args = parser.parse_args()
-    before = load()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Ask one question; 1 where the machine is too restless for an answer."""
+    args, before, restless = arguments(), load(), False
     question = {"step": step, "embeddings": embeddings, "compile": compiled}[args.what]
-    restless = False
     for found in question(args):
-        record = {"what": args.what, **found, "load_before": before, "load_after": load()}
-        record |= {"rounds": args.rounds, "forced": args.force, **circumstances()}
+        record = {"what": args.what, "clock": args.clock, **found, **circumstances()}
+        record |= {"load_before": before, "load_after": load()}
+        record |= {"rounds": args.rounds, "forced": args.force}
         show(record)
         moved = record["reference_spread"]
-        print(f"{record['reference']} itself varied by {moved:.0%}")
+        print(f"{record['reference']} itself varied by {moved:.0%}", flush=True)
         if moved > TOO_MUCH and not args.force:
             print("error: that is too much for a comparison", file=sys.stderr)
             print("hint: wait until the machine is quiet, or --force", file=sys.stderr)
