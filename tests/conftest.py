@@ -1,9 +1,12 @@
 """Every file in configs/embedding/ is a test case by itself, by the name of the file."""
 
+import signal
+
 import networks
 import pytest
 import torch
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
 
 
