@@ -453,7 +453,7 @@ def test_a_run_that_goes_on_can_be_rebuilt(told):
         ("metrics.jsonl", '{"loss": 1}\n{"step": 2}\n', "line 1, is not a row"),
         ("metrics.jsonl", None, "cannot read .*metrics.jsonl`: No such file"),
         ("config.yaml", None, "cannot read .*config.yaml`: No such file"),
-        ("config.yaml", "a: [", "config.yaml` is not a config"),
+        ("config.yaml", "a: [", "config.yaml:1:"),
         ("config.yaml", "", "config.yaml` is not a config"),
         ("summary.json", "{", "summary.json` is not a JSON object"),
         ("record.json", "3", "record.json` is not a JSON object"),

@@ -1,5 +1,6 @@
 """Where the numbers of a run come from, and whether it goes on where it began."""
 
+import time
 from typing import Any
 
 from vitpos import config, machine, optim
@@ -21,6 +22,7 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
         "group": config.row_of(run),
         "seed": run.seed,
         "created": now(),
+        "started": time.time(),
         "machine": machine.describe(loop.machine),
         "data": {
             "name": data.name,

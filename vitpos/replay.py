@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vitpos.errors import BadRun
+from vitpos.plain_yaml import read_yaml
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,9 @@ class Replay:
 def replay(folder: Path) -> Replay:
     """Read all of it."""
     text = _read(folder / "config.yaml")
-    try:
-        config = dict(yaml.safe_load(text))
-    except (yaml.YAMLError, TypeError, ValueError):
-        raise BadRun(f"`{folder / 'config.yaml'}` is not a config") from None
+    config = read_yaml(folder / "config.yaml").data
+    if not isinstance(config, dict):
+        raise BadRun(f"`{folder / 'config.yaml'}` is not a config")
     summary, record = _document(folder / "summary.json"), _document(folder / "record.json")
     started = record.get("started")
     if not isinstance(started, int | float):
