@@ -62,7 +62,7 @@ class Quiet:
 
 
 class Plain(Quiet):
-    """A line per epoch, for logs and pipes."""
+    """A line per epoch, and twice a minute in long ones, for logs and pipes."""
 
     def __init__(self) -> None:
         self.console = terminal()
@@ -70,7 +70,7 @@ class Plain(Quiet):
         self.done_before = 0
         self.rate = 0.0
         self.total = 1
-        self.last_work = 0.0
+        self.last_line = 0.0
 
     def note(self, text: str) -> None:
         """A line."""
@@ -79,23 +79,27 @@ class Plain(Quiet):
     def work(self, done: int, total: int, what: str) -> None:
         """A line every few seconds."""
         now = time.monotonic()
-        if done == total or now - self.last_work > 5:
-            self.last_work = now
+        if done == total or now - self.last_line > 5:
+            self.last_line = now
             self.console.print(f"{what}: {done:,} of {total:,}")
 
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:
         """What is going to happen, and where."""
         self.started, self.done_before = time.monotonic(), facts["from_step"]
-        self.total = facts["steps"]
+        self.total, self.last_line = facts["steps"], self.started
         for line in heading(folder, facts):
             self.console.print(line)
 
     def step(self, step: int, total: int, rate: float | int) -> None:
-        """Remembered for the next line."""
+        """Remembered for the next line, which comes now if the last was long ago."""
         self.rate = rate
+        if time.monotonic() - self.last_line > 30:
+            self.last_line = time.monotonic()
+            self.console.print(step_line(step, total, rate, self.left(step)))
 
     def epoch(self, row: dict[str, float | int], epochs: int) -> None:
         """The numbers of the epoch and the time that is left."""
+        self.last_line = time.monotonic()
         self.console.print(epoch_line(row, epochs, self.rate, self.left(int(row["step"]))))
 
     def left(self, step: int) -> float:
@@ -139,8 +143,7 @@ class Live(Plain):
     def step(self, step: int, total: int, rate: float | int) -> None:
         """The bar moves."""
         self.rate = rate
-        speed = f"{rate:,.0f} img/s" if rate else "first step"
-        said = f"step {step:,}/{total:,} · {speed} · {seconds_words(self.left(step))} left"
+        said = step_line(step, total, rate, self.left(step))
         self.progress.update(self.task, completed=step, said=said)
 
     def end(self, folder: Path, summary: dict[str, Any]) -> None:
@@ -201,6 +204,12 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     if facts["from_step"]:
         lines.append(f"going on after step {facts['from_step']:,} of {facts['steps']:,}")
     return lines if folder is None else [*lines, str(folder)]
+
+
+def step_line(step: int, total: int, rate: float | int, left: float | int) -> str:
+    """Where the run is."""
+    speed = f"{rate:,.0f} img/s" if rate else "first step"
+    return f"step {step:,}/{total:,} · {speed} · {seconds_words(left)} left"
 
 
 def epoch_line(
