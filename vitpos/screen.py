@@ -193,7 +193,7 @@ def evaluated(row: dict[str, Any], *, as_json: bool) -> None:
 
 
 def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
-    """Two lines before the first step."""
+    """A few lines before the first step."""
     own = f" ({count_words(facts['params_embedding'])} of them position)"
     lines = [
         f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
@@ -201,6 +201,10 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
         f"{facts['device']}, {facts['precision']}, {facts['threads']} threads,"
         f" {facts['attention']} attention, {facts['epochs']} epochs, seed {facts['seed']}",
     ]
+    if facts["dataset"] == "mnist5k":
+        lines.append(
+            "mnist5k: 5,000 digits of MNIST in the package; `vitpos data mnist` gets the 70,000"
+        )
     if facts["from_step"]:
         lines.append(f"going on after step {facts['from_step']:,} of {facts['steps']:,}")
     return lines if folder is None else [*lines, str(folder)]
