@@ -211,7 +211,7 @@ def circumstances() -> dict[str, object]:
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": "python -m scripts.bench_step " + " ".join(sys.argv[1:]),
+        "command": "python -m scripts.bench_step " + " ".join(without_paths(sys.argv[1:])),
         "commit": machine.commit(),
         "cpu": machine.cpu_name(),
         "cores": machine.cores(),
@@ -221,6 +221,14 @@ def circumstances() -> dict[str, object]:
         "versions": {name: machine.package_version(name) for name in names},
         "images": "random bytes and classes, in memory",
     }
+
+
+def without_paths(words: list[str]) -> list[str]:
+    """The words of a command, but for where its record went."""
+    if "--json" not in words:
+        return words
+    at = words.index("--json")
+    return words[:at] + words[at + 2 :]
 
 
 def save(path: Path, record: dict[str, object]) -> None:
