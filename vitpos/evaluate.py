@@ -15,7 +15,7 @@ from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
 from vitpos.signals import Stop
 from vitpos.train import under
-from vitpos.vit import Attention, ViT
+from vitpos.vit import ViT
 
 SPLITS = ("train", "validation", "test")
 OWN = ("image_size", "split")  # keys of an evaluation that a run does not have
@@ -105,7 +105,5 @@ def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
 def restore(model: ViT, state: Any, chosen: machine.Machine) -> ViT:
     """A network with the weights that count, on the device."""
     model.load_state_dict(under(state, "averaged/") or under(state, "model/"))
-    for part in model.modules():
-        if isinstance(part, Attention):
-            part.implementation = chosen.attention
+    model.attend_with(chosen.attention)
     return model.to(chosen.device)

@@ -24,7 +24,7 @@ from vitpos.metrics import evaluate
 from vitpos.optim import average, learning_rate, optimiser
 from vitpos.schema import Run
 from vitpos.shapes import Labels, Pixels
-from vitpos.vit import Attention, ViT
+from vitpos.vit import ViT
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,7 @@ class Loop:
                 f" {len(self.samples.labels)} training images"
             )
         self.model = model.to(device)
-        for part in model.modules():
-            if isinstance(part, Attention):
-                part.implementation = machine.attention
+        model.attend_with(machine.attention)
         self.optimiser = optimiser(model, self.training)
         self.scaler = torch.amp.GradScaler(device.type, enabled=machine.precision == "fp16")
         self.averaged = copy.deepcopy(model) if self.training.ema else None

@@ -4,7 +4,8 @@ It calls `position` at its four places and never asks what kind it is. Pre-norm 
 Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 from torch import nn
@@ -108,6 +109,11 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(Block(backbone, drop) for drop in drops)
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, classes)
+
+    def attend_with(self, implementation: str) -> None:
+        """Have every block use this implementation of `vitpos.attention.attend`."""
+        for block in cast(Iterable[Block], self.blocks):
+            block.attention.implementation = implementation
 
     def forward(self, images: Images) -> Scores:
         grid = self.patches.grid(*images.shape[-2:])
