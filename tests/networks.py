@@ -10,9 +10,9 @@ import yaml
 from torch import Tensor, nn
 
 from vitpos import build
-from vitpos.embeddings.additive import Additive
+from vitpos.embeddings.additive import Injected
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
-from vitpos.embeddings.bias import Bias
+from vitpos.embeddings.bias import Biased
 from vitpos.embeddings.rotary import Rotary
 from vitpos.grid import Grid
 from vitpos.schema import Backbone
@@ -89,10 +89,10 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 def said(strategy: PositionEmbedding, site: Site) -> Tensor | None:
     """The numbers that a family turns, adds or multiplies with, before any cast."""
     match strategy:
-        case Additive():
-            return strategy.table(site.grid)
+        case Injected():
+            return strategy.vectors(site)
         case Rotary():
             return strategy.angles(site)
-        case Bias():
+        case Biased():
             return strategy.bias(site)
     return None

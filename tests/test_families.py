@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from networks import loud, noise, position
 
 from vitpos.embeddings.base import Constant, Site
-from vitpos.embeddings.bias import slopes
+from vitpos.embeddings.distance import slopes
 from vitpos.grid import Grid
 
 RELATIVE = ["alibi2d", "rope2d", "rope_mixed", "swin_rpb"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vitpos import build, config, machine, optim
-from vitpos.attention import attend, choose
+from vitpos.attention import Attend, choose
 from vitpos.data.samples import Data, Samples
 from vitpos.train import Loop
 
@@ -95,7 +95,7 @@ def test_attention_is_its_formula(
     q, k, v, free = tensors(tokens, head_dim, dtype, seed)
     bias = free if biased else None
     wanted = [t for t in (q, k, v, bias) if t is not None]
-    out = attend(q, k, v, bias, implementation)
+    out = Attend(q, k, bias, q.shape[-1] ** -0.5, implementation)(v)
     pull = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed + 1))
     found = torch.autograd.grad(out, wanted, pull.to(dtype))
     exact = plain(q, k, v, bias)

@@ -11,7 +11,7 @@ from networks import PATCH, loud, noise
 from torch import nn
 
 from vitpos import vit
-from vitpos.attention import attend, choose
+from vitpos.attention import Attend, choose
 from vitpos.embeddings.base import PositionEmbedding
 from vitpos.patches import Linear
 from vitpos.vit import Branch
@@ -205,7 +205,7 @@ def test_attention_is_softmax_over_keys(implementation, biased):
     """Each query takes the mean of the values, weighted by scaled logits plus bias."""
     q, k, v = (noise(1, 2, 5, 8, seed=i) for i in range(3))
     bias = noise(1, 2, 5, 5, seed=3) if biased else None
-    found = attend(q, k, v, bias, implementation)
+    found = Attend(q, k, bias, q.shape[-1] ** -0.5, implementation)(v)
     for head in range(2):
         for i in range(5):
             logits = (k[0, head] @ q[0, head, i]) / 8**0.5

@@ -3,19 +3,35 @@
 import torch
 import torch.nn.functional as F
 
-from vitpos.shapes import Heads, Logits
+from vitpos.shapes import Asked, Heads, Logits, Weights
 
 HALF_LANES = 32  # of a 512-bit register: CPUs go through shorter rows one number at a time
 
 
-def attend(q: Heads, k: Heads, v: Heads, bias: Logits | None, implementation: str) -> Heads:
-    """``softmax(q kᵀ / √d + bias) v``; `implementation` is ``sdpa`` or ``explicit``."""
-    if implementation == "sdpa":
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    logits = (q * q.shape[-1] ** -0.5) @ k.mT
-    if bias is not None:
-        logits = logits + bias
-    return softmax(logits).to(v) @ v
+class Attend:
+    """``softmax(q kᵀ * scale + bias) v`` for any `v`, by ``sdpa`` or in the ``explicit`` way."""
+
+    def __init__(
+        self, q: Asked, k: Asked, bias: Logits | None, scale: float, implementation: str
+    ) -> None:
+        self.q, self.k, self.bias = q, k, bias
+        self.scale, self.implementation = scale, implementation
+        self.known: Weights | None = None
+
+    def weights(self) -> Weights:
+        """The softmax itself, computed once."""
+        if self.known is None:
+            logits = (self.q * self.scale) @ self.k.mT
+            self.known = softmax(logits if self.bias is None else logits + self.bias)
+        return self.known
+
+    def __call__(self, v: Heads) -> Heads:
+        """What each token reads."""
+        if self.implementation == "sdpa":
+            return F.scaled_dot_product_attention(
+                self.q, self.k, v, attn_mask=self.bias, scale=self.scale
+            )
+        return self.weights().to(v) @ v
 
 
 def softmax(logits: Logits) -> Logits:

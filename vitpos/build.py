@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vitpos.embeddings.additive import Additive, Injected
 from vitpos.embeddings.base import PositionEmbedding, Trunk
 from vitpos.embeddings.together import Together
 from vitpos.errors import BadInput
@@ -44,15 +45,23 @@ def embedding(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key(seed, "init", "position", name))
             try:
-                parts[name] = strategy(options)(
-                    trunk, **{k: v for k, v in options.items() if not k.startswith("_")}
-                )
+                parts[name] = made(options, trunk)
             except (ValueError, TypeError) as error:
                 raise BadInput(f"embedding.{name}: {error}") from error
     return next(iter(parts.values())) if len(parts) == 1 else Together(trunk, parts)
 
 
-def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding]:
+def made(options: Mapping[str, Any], trunk: Trunk) -> PositionEmbedding:
+    """One strategy; a table gets into the network by `Injected`."""
+    given = {key: value for key, value in options.items() if not key.startswith("_")}
+    found = strategy(options)
+    if not issubclass(found, Additive):
+        return found(trunk, **given)
+    how = {key: given.pop(key) for key in ("inject", "prefix") if key in given}
+    return Injected(trunk, lambda: found(trunk, **given), **how)
+
+
+def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding] | type[Additive]:
     """The class that ``_target_`` names; only strategies of this package are built."""
     target = str(options.get("_target_"))
     module, _, name = target.rpartition(".")
@@ -62,7 +71,7 @@ def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding]:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:
         raise BadInput(f"{target}: there is no module {module}") from error
-    if not (isinstance(found, type) and issubclass(found, PositionEmbedding)):
+    if not (isinstance(found, type) and issubclass(found, PositionEmbedding | Additive)):
         raise BadInput(f"{target} is not a PositionEmbedding")
     return found
 

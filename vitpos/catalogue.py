@@ -72,6 +72,14 @@ def read(path: Path) -> Entry:
     )
 
 
+def given(name: str) -> dict[str, Any]:
+    """All options of an embedding's file, `_target_` and the like too."""
+    path = config.folder() / "embedding" / f"{name}.yaml"
+    if not path.is_file():
+        raise BadInput(f"there is no embedding {name}")
+    return dict(load(path.read_text("utf-8"), path)[name])
+
+
 def header(text: str) -> list[str]:
     """The comment lines that a file starts with."""
     found = []

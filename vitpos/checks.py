@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from vitpos import switches
 from vitpos.errors import Problem
 from vitpos.schema import Run
 from vitpos.typed import limits
@@ -74,13 +75,20 @@ def embeddings(run: Run) -> Iterator[Problem]:
     widths = {"dim": backbone.dim, "depth": backbone.depth, "heads": backbone.heads}
     widths["head_dim"] = backbone.dim // backbone.heads
     for name, options in run.embedding.items():
-        for key, rules in options.get("_needs_", {}).items():
-            if key in options:
-                yield from limits(options[key], f"embedding.{name}.{key}", rules)
+        given, needs = switches.flat(options), options.get("_needs_", {})
+        common = {key: value for key, value in given.items() if key not in needs}
+        yield from switches.problems(name, common)
+        for key, rules in needs.items():
+            if key in given:
+                yield from limits(given[key], f"embedding.{name}.{key}", rules)
                 continue
             for message, _ in limits(widths[key], needed(key, widths), rules):
                 yield Problem(f"embedding={name} needs another {message}")
         yield from layers(name, options, backbone.depth)
+        turning = given.get("fraction", 1) * widths["head_dim"]
+        if turning != int(turning) or turning % 2:
+            message = f"embedding.{name}.fraction = {given['fraction']}: {turning:g} channels turn"
+            yield Problem(message, "an even number of them must")
 
 
 def layers(name: str, options: Mapping[str, Any], depth: int) -> Iterator[Problem]:

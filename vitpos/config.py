@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from vitpos import checks
+from vitpos import checks, switches
 from vitpos.errors import BadInput, Problem
 from vitpos.schema import Dataset, Run
 from vitpos.typed import typed
@@ -177,7 +177,8 @@ def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> No
     known = list(keys(OmegaConf.to_container(config, resolve=False)))
     for key, value in values.items():
         if key not in known or any(part.startswith("_") for part in key.split(".")):
-            problems.append(Problem(f"unknown key {key}", near_key(key, [*known, *GROUPS])))
+            hint = switches.missing(key) or near_key(key, [*known, *GROUPS])
+            problems.append(Problem(f"unknown key {key}", hint))
             continue
         old = OmegaConf.select(config, key)
         if re.search(r"\$\{[^}]*:", str(value)):  # oc.env would write secrets into the config

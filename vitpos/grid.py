@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 
@@ -28,23 +28,6 @@ class Grid(NamedTuple):
         rows = torch.arange(self.rows, device=device)
         cols = torch.arange(self.cols, device=device)
         return torch.cartesian_prod(rows, cols)
-
-    def places(
-        self, trained: "Grid", new_grid: str, device: torch.device
-    ) -> Float[Tensor, "2 cells"]:
-        """Row and column of every cell, in cells of the grid `trained`.
-
-        `new_grid` says how a grid of another size is met: ``extrapolate`` goes on counting,
-        ``rescale`` squeezes the new grid into the extent of the trained one.
-        """
-        if new_grid not in ("extrapolate", "rescale"):
-            raise ValueError(f"new_grid is extrapolate or rescale, not {new_grid!r}")
-        at = self.indices(device).to(torch.float32)
-        if new_grid == "rescale" and self != trained:
-            at = at * torch.tensor(
-                [t / s for t, s in zip(trained, self, strict=True)], device=device
-            )
-        return at.T
 
     def offsets(self, device: torch.device) -> Int[Tensor, "cells cells 2"]:
         """Rows and columns from key ``j`` to query ``i``: query minus key."""

@@ -1,6 +1,6 @@
 """A small Vision Transformer: pixels, patches, tokens, blocks, head.
 
-It calls `position` at its four places and never asks what kind it is. Pre-norm blocks, as in
+It calls `position` at its six places and never asks what kind it is. Pre-norm blocks, as in
 Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929.
 """
 
@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from vitpos.attention import attend
+from vitpos.attention import Attend
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.patches import Linear, tiles
 from vitpos.schema import Backbone
-from vitpos.shapes import Images, Scores, Tokens
+from vitpos.shapes import Heads, Images, Scores, Tokens
 
 
 class Attention(nn.Module):
-    """Self-attention with positions in its queries, keys and logits."""
+    """Self-attention with positions in its queries, keys, logits and values."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -28,10 +29,30 @@ class Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, x: Tokens, position: PositionEmbedding, site: Site) -> Tokens:
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q, k = position.heads(q, k, site)  # [batch, heads, tokens, head_dim]
-        mixed = attend(q, k, v, position.logits(q, k, site), self.implementation)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        asked, told = position.inputs(x, x, site)
+        site = site._replace(content=asked)
+        q, k, v = self.project(asked, told)  # [batch, heads, tokens, head_dim]
+        q, k = position.heads(q, k, site)
+        bias = position.logits(q, k, site)
+        gather = Attend(q, k, bias, v.shape[-1] ** -0.5, self.implementation)
+        return self.out(position.values(v, gather, site).transpose(1, 2).flatten(2))
+
+    def project(self, asked: Tokens, told: Tokens) -> tuple[Heads, Heads, Heads]:
+        """Queries and keys of `asked`, values of `told`; one product if they are the same."""
+        if asked is told:
+            packed = self.qkv(asked)
+        else:
+            two = 2 * asked.shape[-1]
+            weight, bias = self.qkv.weight, self.qkv.bias
+            packed = torch.cat(
+                [
+                    F.linear(asked, weight[:two], bias[:two]),
+                    F.linear(told, weight[two:], bias[two:]),
+                ],
+                dim=-1,
+            )
+        q, k, v = packed.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return q, k, v
 
 
 class Branch(nn.Module):
@@ -111,7 +132,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(dim, classes)
 
     def attend_with(self, implementation: str) -> None:
-        """Have every block use this implementation of `vitpos.attention.attend`."""
+        """Have every block use this implementation of `vitpos.attention.Attend`."""
         for block in cast(Iterable[Block], self.blocks):
             block.attention.implementation = implementation
 
@@ -120,8 +141,9 @@ class ViT(nn.Module):
         x = self.patches(self.position.pixels(images))
         prefix = len(self.prefix)
         x = torch.cat([self.prefix.to(x).expand(len(x), -1, -1), x], dim=1)
+        draws = torch.rand(2, 3 + grid.cells, device=x.device) if self.training else None
         for layer, block in enumerate(self.blocks):
-            site = Site(grid, layer, prefix)
+            site = Site(grid, layer, prefix, draws)
             x = block(self.position.tokens(x, site), self.position, site)
         x = self.norm(x)
         return self.head(x[:, 0] if self.pool == "cls" else x[:, prefix:].mean(dim=1))

@@ -1,91 +1,120 @@
-"""Position as a vector per cell, added to the tokens."""
+"""Position as a vector per cell, and the ways to bring it into the network.
+
+A strategy of this family is `Additive`: it has a table of one vector for every cell. `Injected`
+brings any of them in, by the switch `inject`:
+
+===============  ================================================================================
+``input``        added once, before the first block (Dosovitskiy et al. 2021)
+``every_layer``  added before every block, each with a table of its own (their table 8)
+``shared``       the same table added before every block (their table 8)
+``lape``         through a chain of LayerNorms, one per block, added to what attention reads and
+                 never to the residual stream (Yu et al. 2023, https://arxiv.org/abs/2212.05262)
+``concat``       tokens and table side by side, projected back to the width, before the first block
+``qk``           in every block added to what queries and keys are made of, not to values (Carion
+                 et al. 2020, DETR, https://arxiv.org/abs/2005.12872)
+===============  ================================================================================
+
+The switch `prefix` says what CLS and registers get: ``none``, or ``learned``, a free vector each.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import final
+from collections.abc import Callable, Mapping
+from typing import cast, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import Constant, PositionEmbedding, Site, Trunk
-from vitpos.grid import Grid
+from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.shapes import Table, Tokens
+from vitpos.switches import INJECT
+
+STREAM = ("input", "every_layer", "shared", "concat")  # those that change the residual stream
+PREFIX_STD = 0.02
 
 
-class Additive(PositionEmbedding, ABC):
-    """Adds ``table(grid)`` to the cells before each of `layers`; prefix tokens stay as they are."""
+class Additive(nn.Module, ABC):
+    """One vector for every cell of a grid."""
 
-    def __init__(self, trunk: Trunk, *, layers: Sequence[int]) -> None:
-        super().__init__(trunk)
-        if not layers or not set(layers) <= set(range(trunk.depth)):
-            raise ValueError(f"layers lie in 0..{trunk.depth - 1}, not {list(layers)}")
-        self.layers = frozenset(layers)
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk = trunk
 
     @abstractmethod
-    def table(self, grid: Grid) -> Table:
-        """One vector for every cell of `grid`, in float32."""
+    def table(self, site: Site) -> Table:
+        """The vectors of the cells of `site.grid`, in float32. Nothing may depend on the layer."""
 
-    @final
+
+@final
+class Injected(PositionEmbedding):
+    """Brings what `make` makes into the network."""
+
+    def __init__(
+        self, trunk: Trunk, make: Callable[[], Additive], *, inject: str, prefix: str
+    ) -> None:
+        super().__init__(trunk)
+        if inject not in INJECT:
+            raise ValueError(f"inject is one of {', '.join(INJECT)}, not {inject!r}")
+        if prefix not in ("none", "learned"):
+            raise ValueError(f"prefix is none or learned, not {prefix!r}")
+        self.inject = inject
+        copies = trunk.depth if inject == "every_layer" else 1
+        self.sources = nn.ModuleList(make() for _ in range(copies))
+        slots = trunk.prefix if prefix == "learned" else 0
+        self.slots = nn.Parameter(torch.empty(copies, slots, trunk.dim)) if slots else None
+        if self.slots is not None:
+            nn.init.trunc_normal_(self.slots, std=PREFIX_STD, a=-2 * PREFIX_STD, b=2 * PREFIX_STD)
+        norms = trunk.depth if inject == "lape" else 0
+        self.norms = nn.ModuleList(nn.LayerNorm(trunk.dim) for _ in range(norms))
+        self.mix = nn.Linear(2 * trunk.dim, trunk.dim) if inject == "concat" else None
+
+    @property
+    def source(self) -> Additive:
+        """The strategy itself, or its copy for the first block."""
+        return cast(Additive, self.sources[0])
+
+    def speaks(self, layer: int) -> bool:
+        """Whether anything happens at this block."""
+        return layer == 0 or self.inject not in ("input", "concat")
+
+    def vectors(self, site: Site) -> Table:
+        """In float32, of the prefix tokens that have a slot and then of all cells."""
+        copy = site.layer if self.inject == "every_layer" else 0
+        found = cast(Additive, self.sources[copy]).table(site)
+        if self.slots is not None:
+            found = torch.cat([self.slots[copy].float(), found])
+        for norm in cast(list[nn.LayerNorm], list(self.norms)[: site.layer + 1]):
+            found = F.layer_norm(
+                found, norm.normalized_shape, norm.weight.float(), norm.bias.float(), norm.eps
+            )
+        return found
+
+    def added(self, x: Tokens, site: Site) -> Tokens:
+        """The tokens with their vectors; a prefix token without a slot stays as it is."""
+        found = self.vectors(site)
+        silent = x.shape[1] - len(found)
+        if self.mix is None:
+            return x + F.pad(found, (0, 0, silent, 0)).to(x)
+        beside = found.to(x).expand(len(x), -1, -1)
+        mixed = self.mix(torch.cat([x[:, silent:], beside], dim=-1))
+        return torch.cat([x[:, :silent], mixed], dim=1)
+
     @override
     def tokens(self, x: Tokens, site: Site) -> Tokens:
-        if site.layer not in self.layers:
-            return x
-        return x + F.pad(self.table(site.grid), (0, 0, site.prefix, 0)).to(x)
+        return self.added(x, site) if self.inject in STREAM and self.speaks(site.layer) else x
 
-    @final
+    @override
+    def inputs(self, x: Tokens, told: Tokens, site: Site) -> tuple[Tokens, Tokens]:
+        if self.inject in STREAM:
+            return x, told
+        asked = self.added(x, site)
+        if self.inject == "qk":
+            return asked, told
+        return asked, asked if told is x else self.added(told, site)
+
     @override
     def views(self, site: Site) -> Mapping[str, Tensor]:
-        return {"table": self.table(site.grid)} if site.layer in self.layers else {}
-
-
-class Learned(Additive):
-    """A free vector per cell, by its place in the sequence (Dosovitskiy et al. 2021).
-
-    The paper's "1-D learned position embedding", https://arxiv.org/abs/2010.11929. Another grid
-    gets the table resized as an image, by `resample` (``bicubic`` or ``bilinear``).
-    """
-
-    def __init__(
-        self, trunk: Trunk, *, layers: Sequence[int], std: float, resample: str, antialias: bool
-    ) -> None:
-        super().__init__(trunk, layers=layers)
-        if resample not in ("bicubic", "bilinear"):
-            raise ValueError(f"resample is bicubic or bilinear, not {resample!r}")
-        self.resample, self.antialias = resample, antialias
-        self.weight = nn.Parameter(torch.empty(trunk.grid.cells, trunk.dim))
-        nn.init.trunc_normal_(self.weight, std=std, a=-2 * std, b=2 * std)
-
-    @override
-    def table(self, grid: Grid) -> Table:
-        if grid == self.trunk.grid:
-            return self.weight
-        planes = self.weight.float().T.reshape(1, -1, *self.trunk.grid)  # [1, dim, rows, cols]
-        planes = F.interpolate(planes, grid, mode=self.resample, antialias=self.antialias)
-        return planes.flatten(2)[0].T
-
-
-class Sinusoidal(Additive):
-    """Fixed sines and cosines of row and column (Chen et al. 2021, MoCo v3).
-
-    Channels are ``[sin row, cos row, sin col, cos col]``, a quarter each, with frequencies
-    ``temperature ** -(4 k / dim)``; the row comes first on oblong grids too. Vaswani et al. 2017 in
-    two dimensions, https://arxiv.org/abs/2104.02057.
-    """
-
-    def __init__(
-        self, trunk: Trunk, *, layers: Sequence[int], temperature: float, new_grid: str
-    ) -> None:
-        super().__init__(trunk, layers=layers)
-        if trunk.dim % 4:
-            raise ValueError(f"sincos2d needs a width divisible by 4, not {trunk.dim}")
-        self.new_grid = new_grid
-        self.frequencies = Constant(temperature ** -(torch.arange(0, trunk.dim, 4) / trunk.dim))
-
-    @override
-    def table(self, grid: Grid) -> Table:
-        frequencies = self.frequencies()
-        places = grid.places(self.trunk.grid, self.new_grid, frequencies.device)
-        angles = places[..., None] * frequencies  # [2, cells, dim / 4]
-        return torch.cat([f(a) for a in angles for f in (torch.sin, torch.cos)], dim=-1)
+        if not self.speaks(site.layer):
+            return {}
+        return {"table": self.vectors(site)[-site.grid.cells :]}

@@ -1,11 +1,14 @@
 """The protocol: how a network is told where its tokens are.
 
-Position can enter a Vision Transformer at four places, and each is one method::
+Position can enter a Vision Transformer at six places, and each is one method::
 
     images ─ pixels() ─ patches ─ tokens() ─ block 0 ─ tokens() ─ block 1 ─ ... ─ head
                                                 │
-                                                └ q, k = heads(q, k)
-                                                  softmax(q kᵀ / √d + logits(q, k)) v
+                                                └ asked, told = inputs(x)
+                                                  q, k of asked, v of told
+                                                  q, k = heads(q, k)
+                                                  gather = softmax(q kᵀ / √d + logits(q, k))
+                                                  values(v, gather), usually gather(v)
 
 Every method says nothing by default, so ``PositionEmbedding`` itself is the baseline ``none``. A
 strategy overrides the methods at which it speaks; the network calls all of them and never asks.
@@ -15,14 +18,14 @@ Tokens come as ``prefix`` tokens (CLS, registers) and then the cells of the grid
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitpos.grid import Grid
-from vitpos.shapes import Heads, Images, Logits, Planes, Tokens
+from vitpos.shapes import Asked, Draws, Heads, Images, Logits, Planes, Tokens, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,27 @@ class Site(NamedTuple):
     grid: Grid  # of these images: not always the grid it was built for
     layer: int  # 0 for the first block
     prefix: int
+    draws: Draws | None = None  # uniform numbers in 0..1, the same in all layers; None: evaluation
+    content: Tokens | None = None  # inside attention: what queries and keys were made of
+
+
+@runtime_checkable
+class Gather(Protocol):
+    """How attention reads values: ``gather(v)`` is ``weights() v``, by whatever is fast here."""
+
+    @property
+    def q(self) -> Asked:
+        """Queries as they met the keys."""
+
+    @property
+    def k(self) -> Asked:
+        """Keys as they met the queries."""
+
+    def weights(self) -> Weights:
+        """The softmax over keys. Only a strategy that asks for it pays for it."""
+
+    def __call__(self, v: Heads) -> Heads:
+        """The values that each token reads."""
 
 
 class Constant(nn.Module):
@@ -84,13 +108,27 @@ class PositionEmbedding(nn.Module):
         """Before block `site.layer`: change the residual stream."""
         return x
 
-    def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
-        """Inside attention: change queries and keys, usually by rotating them."""
+    def inputs(self, x: Tokens, told: Tokens, site: Site) -> tuple[Tokens, Tokens]:
+        """After the norm of a block: what queries and keys, and what values are made of.
+
+        Both come in as the same tensor unless another strategy spoke before.
+        """
+        return x, told
+
+    def heads(self, q: Asked, k: Asked, site: Site) -> tuple[Tensor, Tensor]:
+        """Inside attention: change queries and keys, usually by rotating them.
+
+        They may come back wider; logits are divided by the root of the width of a head in any case.
+        """
         return q, k
 
-    def logits(self, q: Heads, k: Heads, site: Site) -> Logits | None:
-        """Inside attention: a term to add to the scaled logits."""
+    def logits(self, q: Asked, k: Asked, site: Site) -> Logits | None:
+        """Inside attention: a term to add to the scaled logits of what `heads` left."""
         return None
+
+    def values(self, v: Heads, gather: Gather, site: Site) -> Heads:
+        """Inside attention: what each token reads, by default the gathered values."""
+        return gather(v)
 
     def views(self, site: Site) -> Mapping[str, Tensor]:
         """What there is to see: a ``table`` [cells, dim], or a ``map`` [maps, rows, cols].

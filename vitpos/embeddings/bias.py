@@ -1,4 +1,4 @@
-"""Position as a number on the attention logits."""
+"""Position as a number on the attention logits: what all such strategies share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -6,83 +6,47 @@ from typing import final
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import Constant, PositionEmbedding, Site, Trunk
-from vitpos.shapes import Heads, Logits
+from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.shapes import Asked, Bias, Logits
 
 
-class Bias(PositionEmbedding, ABC):
-    """Adds ``bias(site)`` to the logits; to and from prefix tokens it is zero."""
+class Biased(PositionEmbedding, ABC):
+    """Adds ``bias(site)`` to the logits of cells.
+
+    The switch `prefix` says what happens between cells and prefix tokens: ``zero``, nothing; or
+    ``learned``: three free numbers per layer and head, for cells that read a prefix token, prefix
+    tokens that read a cell, and prefix tokens among themselves (Bao et al. 2022, BEiT,
+    https://arxiv.org/abs/2106.08254).
+    """
+
+    def __init__(self, trunk: Trunk, *, prefix: str) -> None:
+        super().__init__(trunk)
+        if prefix not in ("zero", "learned"):
+            raise ValueError(f"prefix is zero or learned, not {prefix!r}")
+        own = prefix == "learned" and trunk.prefix
+        self.borders = nn.Parameter(torch.zeros(trunk.depth, trunk.heads, 3)) if own else None
 
     @abstractmethod
-    def bias(self, site: Site) -> Float[Tensor, "heads cells cells"]:
+    def bias(self, site: Site) -> Bias:
         """One number per head, query cell and key cell, in float32."""
 
     @final
     @override
-    def logits(self, q: Heads, k: Heads, site: Site) -> Logits:
-        return F.pad(self.bias(site), (site.prefix, 0, site.prefix, 0))[None].to(q)
+    def logits(self, q: Asked, k: Asked, site: Site) -> Logits:
+        p, cells = site.prefix, site.grid.cells
+        found = self.bias(site)
+        if self.borders is None or not p:
+            return F.pad(found, (p, 0, p, 0))[None].to(q)
+        to, of, among = self.borders[site.layer].float().T[..., None, None]  # [heads, 1, 1]
+        top = torch.cat([among.expand(-1, p, p), of.expand(-1, p, cells)], dim=2)
+        rest = torch.cat([to.expand(-1, cells, p), found], dim=2)
+        return torch.cat([top, rest], dim=1)[None].to(q)
 
     @final
     @override
     def views(self, site: Site) -> Mapping[str, Tensor]:
         """The bias that a query in the middle adds to every key, per head."""
         return {"map": self.bias(site)[:, site.grid.middle].unflatten(-1, site.grid)}
-
-
-class RelativeTable(Bias):
-    """One free number per offset, head and layer (Liu et al. 2021, Swin Transformer).
-
-    The "relative position bias" of https://arxiv.org/abs/2103.14030 over the whole image. Another
-    grid gets the table of offsets resized as an image, by `resample` (``bicubic`` or ``bilinear``).
-    """
-
-    def __init__(self, trunk: Trunk, *, std: float, resample: str) -> None:
-        super().__init__(trunk)
-        if resample not in ("bicubic", "bilinear"):
-            raise ValueError(f"resample is bicubic or bilinear, not {resample!r}")
-        self.resample = resample
-        rows, cols = (2 * side - 1 for side in trunk.grid)
-        self.weight = nn.Parameter(torch.empty(trunk.depth, trunk.heads, rows, cols))
-        nn.init.trunc_normal_(self.weight, std=std, a=-2 * std, b=2 * std)
-
-    @override
-    def bias(self, site: Site) -> Float[Tensor, "heads cells cells"]:
-        table = self.weight[site.layer].float()
-        if site.grid != self.trunk.grid:
-            size = [2 * side - 1 for side in site.grid]
-            table = F.interpolate(table[None], size, mode=self.resample)[0]
-        numbers = site.grid.offset_numbers(table.device)
-        flat = table.flatten(1).index_select(1, numbers.flatten())
-        return flat.unflatten(1, numbers.shape)
-
-
-class Distance(Bias):
-    """Attention falls with Euclidean distance, at a fixed slope per head (ALiBi in two dimensions).
-
-    Press et al. 2022, https://arxiv.org/abs/2108.12409; on a grid: Fuller et al. 2023 (CROMA),
-    https://arxiv.org/abs/2311.00566. It has no direction: a mirrored image gets mirrored tokens.
-    """
-
-    def __init__(self, trunk: Trunk, *, new_grid: str) -> None:
-        super().__init__(trunk)
-        self.new_grid = new_grid
-        self.slopes = Constant(torch.tensor(slopes(trunk.heads))[:, None, None])
-
-    @override
-    def bias(self, site: Site) -> Float[Tensor, "heads cells cells"]:
-        slopes = self.slopes()
-        rows, cols = site.grid.places(self.trunk.grid, self.new_grid, slopes.device)
-        distance = torch.hypot(rows[:, None] - rows, cols[:, None] - cols)
-        return -slopes * distance
-
-
-def slopes(heads: int) -> list[float]:
-    """``2 ** (-8 t / heads)``; between powers of two, the rest is borrowed from the next power."""
-    power = 2 ** (heads.bit_length() - 1)
-    own = [2 ** (-8 * t / power) for t in range(1, power + 1)]
-    between = [2 ** (-8 * t / (2 * power)) for t in range(1, 2 * power + 1, 2)]
-    return own + between[: heads - power]

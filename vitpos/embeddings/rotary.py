@@ -1,39 +1,124 @@
-"""Position as a rotation of queries and keys."""
+"""Position as a rotation of queries and keys, by angles that grow with row and column."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import final
+from typing import TypedDict, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from typing_extensions import override
+from typing_extensions import Unpack, override
 
 from vitpos.embeddings.base import Constant, PositionEmbedding, Site, Trunk
-from vitpos.shapes import Angles, Heads, Rotors
+from vitpos.embeddings.coordinates import Coordinates
+from vitpos.embeddings.stretching import RULES, stretched, temper
+from vitpos.grid import Grid
+from vitpos.shapes import Angles, Heads, Places, Rotors, Waves
+
+PAIRINGS = ("neighbours", "halves")
+PREFIX = ("identity", "centre", "before")
+
+
+class Switches(TypedDict):
+    """What every rotary strategy lets one choose.
+
+    `coords` and `augment`: see `coordinates`; `new_grid`: see `stretching`. `pairing`: channels
+    ``2k, 2k + 1`` of a head make a pair (``neighbours``), or ``k, k + d / 2`` (``halves``).
+    `fraction`: the share of channels that turn, the first ones (partial rotary). `prefix`: CLS and
+    registers are not turned (``identity``), turned like a cell in the middle (``centre``, as in
+    ComRoPE), or like one a step before the first row and column (``before``).
+    """
+
+    coords: str
+    new_grid: str
+    augment: Mapping[str, float]
+    pairing: str
+    fraction: float
+    prefix: str
 
 
 class Rotary(PositionEmbedding, ABC):
-    """Turns queries and keys by `angles`, so that their product sees only the difference.
+    """Turns queries and keys, so that their product sees only the difference of places.
 
-    Channels 2k and 2k+1 of a head are one pair (Su et al. 2021, https://arxiv.org/abs/2104.09864).
-    Prefix tokens are not turned. All arithmetic is float32, whatever the precision of the network.
+    Su et al. 2021, https://arxiv.org/abs/2104.09864. All arithmetic is float32, whatever the
+    precision of the network. Values are not turned (`embedding=X+rope_value` is another thing).
     """
 
-    def __init__(self, trunk: Trunk, *, new_grid: str) -> None:
+    def __init__(self, trunk: Trunk, **switches: Unpack[Switches]) -> None:
         super().__init__(trunk)
+        new_grid, self.pairing, self.prefix = (
+            switches[key] for key in ("new_grid", "pairing", "prefix")
+        )
+        for key, value, known in (
+            ("new_grid", new_grid, RULES),
+            ("pairing", self.pairing, PAIRINGS),
+            ("prefix", self.prefix, PREFIX),
+        ):
+            if value not in known:
+                raise ValueError(f"{key} is one of {', '.join(known)}, not {value!r}")
+        width = switches["fraction"] * trunk.head_dim
+        if not 0 < width <= trunk.head_dim or width % 2:
+            raise ValueError(f"fraction {switches['fraction']} of {trunk.head_dim} is not even")
+        self.planes = int(width) // 2  # pairs of channels that turn
         self.new_grid = new_grid
+        self.coordinates = Coordinates(
+            trunk.grid, switches["coords"], "extrapolate", switches["augment"]
+        )
 
     @abstractmethod
+    def waves(self, layer: int) -> Waves:
+        """Radians that each plane turns per unit of row and of column, in float32."""
+
+    def places(self, site: Site, device: torch.device) -> Places:
+        """Row and column of every cell, in the units that `waves` are meant for."""
+        return self.coordinates(site, device)
+
+    def sides(self, grid: Grid) -> Grid:
+        """How far `grid` reaches along both coordinates."""
+        return grid
+
+    @final
     def angles(self, site: Site) -> Angles:
-        """The angle of every pair of channels at every cell, in radians."""
+        """The angle of every plane at every cell, in radians."""
+        waves = self.waves(site.layer)
+        return product(self.places(site, waves.device), self.met(waves, site))
+
+    @final
+    def met(self, waves: Waves, site: Site) -> Waves:
+        """The waves on the grid of these images."""
+        return stretched(waves, self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
 
     @final
     @override
     def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
-        angles = F.pad(self.angles(site), (0, 0, site.prefix, 0))  # [heads, tokens, head_dim / 2]
+        waves = self.waves(site.layer)
+        places, waves = self.places(site, waves.device), self.met(waves, site)
+        angles = product(places, waves)  # [heads, cells, planes]
+        if site.prefix and self.prefix != "identity":
+            lead = places.mean(1) if self.prefix == "centre" else self.before(places, site)
+            first = product(lead[:, None], waves).expand(-1, site.prefix, -1)
+            angles = torch.cat([first, angles], dim=1)
+        else:
+            angles = F.pad(angles, (0, 0, site.prefix, 0))
         rotors = torch.polar(torch.ones_like(angles), angles)
-        return turn(q, rotors), turn(k, rotors)
+        gain = temper(self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
+        if gain != 1.0:
+            q, k = q * gain, k * gain
+        return self.turn(q, rotors), self.turn(k, rotors)
+
+    def before(self, places: Places, site: Site) -> Tensor:
+        """The place one step before the first row and column."""
+        rows, cols = site.grid
+        down = places[:, cols] if rows > 1 else places[:, 0]
+        right = places[:, 1] if cols > 1 else places[:, 0]
+        return torch.stack([2 * places[0, 0] - down[0], 2 * places[1, 0] - right[1]])
+
+    def turn(self, x: Heads, rotors: Rotors) -> Heads:
+        """Turn each pair of channels, seen as one complex number."""
+        width = 2 * self.planes
+        moving, still = x[..., :width], x[..., width:]
+        turned = turn(moving, rotors, self.pairing)
+        return torch.cat([turned, still], dim=-1) if still.shape[-1] else turned
 
     @final
     @override
@@ -44,52 +129,68 @@ class Rotary(PositionEmbedding, ABC):
         return {"map": kernel.unflatten(-1, site.grid)}
 
 
-def turn(x: Heads, rotors: Rotors) -> Heads:
-    """Turn each pair of channels, seen as one complex number."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)).contiguous())
-    return torch.view_as_real(pairs * rotors).flatten(-2).to(x)
+def product(places: Places, waves: Waves) -> Angles:
+    """Row times wave of rows plus column times wave of columns."""
+    rows, cols = places[..., None]
+    by_row, by_col = waves[:, :, None]  # [heads, 1, planes]
+    return rows * by_row + cols * by_col
+
+
+def turn(x: Heads, rotors: Rotors, pairing: str) -> Heads:
+    """Turn pairs of channels by unit complex numbers, in float32."""
+    x32 = x.float()
+    if pairing == "neighbours":
+        pairs = torch.view_as_complex(x32.unflatten(-1, (-1, 2)).contiguous())
+        return torch.view_as_real(pairs * rotors).flatten(-2).to(x)
+    pairs = torch.complex(*x32.chunk(2, dim=-1)) * rotors
+    return torch.cat([pairs.real, pairs.imag], dim=-1).to(x)
+
+
+def spectrum(theta: float, planes: int) -> Tensor:
+    """``theta ** -(k / planes)`` for every plane ``k`` of one axis."""
+    return theta ** -(torch.arange(planes) / planes)
 
 
 class Axial(Rotary):
-    """Half of the pairs turn with the column, half with the row (Heo et al. 2024, RoPE-Axial).
+    """Half of the planes turn with the column, half with the row (Heo et al. 2024, RoPE-Axial).
 
     Frequencies ``theta ** -(4 k / head_dim)`` per patch; https://arxiv.org/abs/2403.13298. Columns
     come first, as in the authors' code.
     """
 
-    def __init__(self, trunk: Trunk, *, theta: float, new_grid: str) -> None:
-        super().__init__(trunk, new_grid=new_grid)
-        if trunk.head_dim % 4:
-            raise ValueError(f"rope2d needs a head width divisible by 4, not {trunk.head_dim}")
-        self.frequencies = Constant(theta ** -(torch.arange(0, trunk.head_dim, 4) / trunk.head_dim))
+    def __init__(self, trunk: Trunk, *, theta: float, **switches: Unpack[Switches]) -> None:
+        super().__init__(trunk, **switches)
+        if self.planes % 2:
+            raise ValueError(f"rope2d needs an even number of planes, not {self.planes}")
+        own = spectrum(theta, self.planes // 2)
+        zero = torch.zeros_like(own)
+        waves = torch.stack([torch.cat([zero, own]), torch.cat([own, zero])])
+        self.fixed = Constant(waves[:, None])  # [2, 1, planes]
 
     @override
-    def angles(self, site: Site) -> Angles:
-        frequencies = self.frequencies()
-        rows, cols = site.grid.places(self.trunk.grid, self.new_grid, frequencies.device)
-        return torch.cat([cols[:, None] * frequencies, rows[:, None] * frequencies], dim=-1)[None]
+    def waves(self, layer: int) -> Waves:
+        fixed: Tensor = self.fixed()
+        return fixed
 
 
 class Mixed(Rotary):
-    """Every pair of every head and layer learns its own direction (Heo et al. 2024, RoPE-Mixed).
+    """Every plane of every head and layer learns its own direction (Heo et al. 2024, RoPE-Mixed).
 
-    The angle of a pair is ``row * f_row + col * f_col``. At the start the frequencies of `Axial`
+    The angle of a plane is ``row * f_row + col * f_col``. At the start the frequencies of `Axial`
     lie along one random direction per head and layer, and again at a right angle to it.
     """
 
-    def __init__(self, trunk: Trunk, *, theta: float, new_grid: str) -> None:
-        super().__init__(trunk, new_grid=new_grid)
-        if trunk.head_dim % 4:
-            raise ValueError(f"rope_mixed needs a head width divisible by 4, not {trunk.head_dim}")
-        magnitude = theta ** -(torch.arange(0, trunk.head_dim, 4) / trunk.head_dim)
+    def __init__(self, trunk: Trunk, *, theta: float, **switches: Unpack[Switches]) -> None:
+        super().__init__(trunk, **switches)
+        if self.planes % 2:
+            raise ValueError(f"rope_mixed needs an even number of planes, not {self.planes}")
+        magnitude = spectrum(theta, self.planes // 2)
         direction = torch.rand(trunk.depth, trunk.heads, 1) * 2 * torch.pi
         right = direction + torch.pi / 2
         col = torch.cat([magnitude * direction.cos(), magnitude * right.cos()], dim=-1)
         row = torch.cat([magnitude * direction.sin(), magnitude * right.sin()], dim=-1)
-        self.frequencies = nn.Parameter(torch.stack([row, col]))  # [2, depth, heads, head_dim / 2]
+        self.frequencies = nn.Parameter(torch.stack([row, col]))  # [2, depth, heads, planes]
 
     @override
-    def angles(self, site: Site) -> Angles:
-        by_row, by_col = self.frequencies[:, site.layer].float()[:, :, None]  # [heads, 1, pairs]
-        rows, cols = site.grid.places(self.trunk.grid, self.new_grid, by_row.device)
-        return rows[:, None] * by_row + cols[:, None] * by_col
+    def waves(self, layer: int) -> Waves:
+        return self.frequencies[:, layer].float()

@@ -6,8 +6,24 @@ from typing import cast
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
-from vitpos.shapes import Heads, Images, Logits, Planes, Tokens
+from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.shapes import Asked, Heads, Images, Logits, Planes, Tokens, Weights
+
+
+class Through:
+    """Attention as it is when `part` has had its say on values; the next part builds on it."""
+
+    def __init__(self, part: PositionEmbedding, gather: Gather, site: Site) -> None:
+        self.part, self.gather, self.site = part, gather, site
+        self.q, self.k = gather.q, gather.k
+
+    def weights(self) -> Weights:
+        """The softmax over keys, which no part changes."""
+        return self.gather.weights()
+
+    def __call__(self, v: Heads) -> Heads:
+        """What each token reads."""
+        return self.part.values(v, self.gather, self.site)
 
 
 class Together(PositionEmbedding):
@@ -35,16 +51,28 @@ class Together(PositionEmbedding):
         return x
 
     @override
-    def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
+    def inputs(self, x: Tokens, told: Tokens, site: Site) -> tuple[Tokens, Tokens]:
+        for _, part in self.strategies():
+            x, told = part.inputs(x, told, site)
+        return x, told
+
+    @override
+    def heads(self, q: Asked, k: Asked, site: Site) -> tuple[Tensor, Tensor]:
         for _, part in self.strategies():
             q, k = part.heads(q, k, site)
         return q, k
 
     @override
-    def logits(self, q: Heads, k: Heads, site: Site) -> Logits | None:
+    def logits(self, q: Asked, k: Asked, site: Site) -> Logits | None:
         said = (part.logits(q, k, site) for _, part in self.strategies())
         terms = [term for term in said if term is not None]
         return sum(terms[1:], terms[0]) if terms else None
+
+    @override
+    def values(self, v: Heads, gather: Gather, site: Site) -> Heads:
+        for _, part in self.strategies():
+            gather = Through(part, gather, site)
+        return gather(v)
 
     @override
     def views(self, site: Site) -> Mapping[str, Tensor]:
