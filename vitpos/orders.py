@@ -5,8 +5,8 @@ It matters to strategies of one dimension only, which see a cell by its number.
 ===========  ======================================================================================
 ``raster``   row by row, as tokens come
 ``snake``    row by row, every second row backwards: neighbours in sequence touch
-``hilbert``  a space-filling curve whose neighbours touch, generalised to any rectangle (one diagonal
-             step where both sides of a part are odd); Hilbert 1891
+``hilbert``  a space-filling curve whose neighbours touch, on any rectangle (with a diagonal step
+             if it must); after Cerveny, https://github.com/jakubcerveny/gilbert
 ``morton``   bits of row and column in turn (Z-order); rectangles skip what lies outside
 ``spiral``   around the border, inwards
 ``random``   one fixed shuffle, the same for every run
@@ -113,7 +113,7 @@ def walk(start: Cell, along: Cell, across: Cell) -> Iterator[Cell]:
 
 
 def half(vector: Cell, *, keep_even: bool) -> Cell:
-    """Half a vector; with `keep_even` a length of odd half is one longer, so that parts close up."""
+    """Half a vector, in whole steps; with `keep_even` in an even number of them."""
     length, step = abs(sum(vector)) // 2, unit(vector)
     return at((0, 0), step, length + (keep_even and length % 2))
 

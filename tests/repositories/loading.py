@@ -14,7 +14,7 @@ from types import ModuleType
 class Nothing(ModuleType):
     """A module in which every name is there and does nothing."""
 
-    __path__: list[str] = []
+    __path__ = ()
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
@@ -57,7 +57,8 @@ def source(repository: str, file: str, pretend: tuple[str, ...] = ()) -> types.M
     path = root / file
     name = f"repository_{abs(hash(path))}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))
     sys.modules[name] = module
