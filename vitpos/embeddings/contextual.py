@@ -22,7 +22,6 @@ MViTv2, SAM     none     no        no        ``sum``
 """
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +30,6 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
-from vitpos.grid import Grid
 from vitpos.shapes import Asked, Heads, Logits
 
 Pairs = Float[Tensor, "side side width"]  # a vector for each pair of places along an axis
@@ -163,7 +161,7 @@ def as_wide_as_a_head(q: Asked, trunk: Trunk) -> Heads:
 
 def seen_by_ones(strategy: PositionEmbedding, site: Site) -> Float[Tensor, "heads rows cols"]:
     """What a query of ones in the middle, among keys of ones, adds to every cell."""
-    trunk, grid = strategy.trunk, cast(Grid, site.grid)
+    trunk, grid = strategy.trunk, site.grid
     weight = next(strategy.parameters())
     ones = torch.ones(1, trunk.heads, grid.cells, trunk.head_dim, device=weight.device)
     said = strategy.logits(ones, ones, site._replace(prefix=0))

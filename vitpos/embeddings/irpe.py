@@ -93,11 +93,11 @@ class IRPE(PositionEmbedding):
     """A vector or a number for each bucket of offsets.
 
     `method` is the kind of bucket: ``euc``, ``quant``, ``product``, or ``cross``, the sum of one
-    table for rows and one for columns. `mode` is ``contextual``, vectors that the tokens named in
-    `which` have (``k``: queries look at the vectors of keys; ``q``: keys at those of queries; ``v``:
-    values carry them), or ``bias``, numbers. Queries and keys are scaled by 1/√d before they look,
-    unlike those of MViTv2. With `shared` all heads of a block have one table. The switch `prefix`:
-    ``learned``, one bucket more for all pairs with a prefix token; ``zero``, none.
+    table for rows and one for columns. `mode` is ``bias``, numbers, or ``contextual``, vectors that
+    the tokens named by `which` have: with ``k`` queries look at vectors of keys, with ``q`` keys at
+    vectors of queries, with ``v`` values carry them. Queries and keys are scaled by 1/√d before
+    they look, unlike those of MViTv2. With `shared` all heads of a block have one table. The switch
+    `prefix`: ``learned``, one bucket more for all pairs with a prefix token; ``zero``, none.
     """
 
     def __init__(
