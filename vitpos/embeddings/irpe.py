@@ -162,25 +162,23 @@ class IRPE(PositionEmbedding):
 
     def asked(self, x: Asked, token: Literal["q", "k"], site: Site) -> Logits | None:
         """What every `x` sees in the vectors of `token` at every other place."""
-        x = as_wide_as_a_head(x, self.trunk)[:, :, self.silent(site) :] * self.scale
+        p = self.silent(site)
+        x = as_wide_as_a_head(x, self.trunk)[:, :, p:] * self.scale
         found = []
         for table, slots in self.looked_up(token, site):
             lines = x @ table.to(x).mT  # [batch, heads, tokens, lines]
             found.append(lines.gather(-1, slots.expand(*lines.shape[:2], -1, -1)))
-        return sum(found[1:], found[0]) if found else None
+        return F.pad(sum(found[1:], found[0]), (p, 0, p, 0)) if found else None
 
     @override
     def logits(self, q: Asked, k: Asked, site: Site) -> Logits | None:
         if self.bias:
-            terms: list[Logits | None] = [self.biases(site)]
-        else:
-            by_keys = self.asked(k, "q", site)
-            terms = [self.asked(q, "k", site), None if by_keys is None else by_keys.mT]
-        said = [term for term in terms if term is not None]
-        if not said:
-            return None
-        p = self.silent(site)
-        return F.pad(sum(said[1:], said[0]), (p, 0, p, 0)).to(q)
+            p = self.silent(site)
+            return F.pad(self.biases(site), (p, 0, p, 0)).to(q)
+        of_keys, of_queries = self.asked(q, "k", site), self.asked(k, "q", site)
+        if of_queries is None:
+            return of_keys
+        return of_queries.mT if of_keys is None else of_keys + of_queries.mT
 
     @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:
