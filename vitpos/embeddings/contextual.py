@@ -8,14 +8,13 @@ columns; a query looks at both and adds what it sees to its logit::
 
 What the literature made of it differs in a few switches:
 
-==============  =======  ========  ========  ========================================
-                `clip`   `values`  `scaled`  `combine`
-==============  =======  ========  ========  ========================================
-Shaw et al.     16       yes       yes       (for sequences)
-Stand-alone     none     no        no        ``halves``
-Bottleneck, AA  none     no        yes       ``sum``
-MViTv2, SAM     none     no        no        ``sum``
-==============  =======  ========  ========  ========================================
+===============  ======  ========  ========  ============================
+                 `clip`  `values`  `scaled`  `combine`
+===============  ======  ========  ========  ============================
+Shaw et al.      16      yes       yes       (of sequences: one axis)
+AA-Net, BoTNet   none    no        yes       ``sum``
+MViTv2, SAM      none    no        no        ``sum``
+===============  ======  ========  ========  ============================
 
 `clip` is the farthest offset that has a vector of its own; beyond it offsets share the outermost.
 `combine` is ``sum``, or ``halves``: rows have the first half of the channels, columns the second.

@@ -35,7 +35,7 @@ def between(
     case: Case, name: str, theirs: nn.Module, conv: nn.Module, *, bare: bool
 ) -> Iterator[Answer]:
     """Tokens before a block; a `bare` reference is given no prefix tokens."""
-    ours = cast(PEG, strategy(name, case, layers=[case.layer]))
+    ours = cast(PEG, strategy(name, case, changes={"layers": [case.layer]}))
     own, p = ours.conv(case.layer), case.prefix
     assert own.bias is not None
     lend(conv, weight=own.weight, bias=own.bias)
@@ -49,7 +49,7 @@ def between(
     yield from compared("tokens", told, wished, inputs)
 
 
-class Whole:
+class Itself:
     """Attention in which every token reads itself alone, with queries of its own."""
 
     def __init__(self, q: Tensor) -> None:
@@ -69,7 +69,7 @@ def crpe(case: Case) -> Iterator[Answer]:
     from timm.models.coat import ConvRelPosEnc
 
     heads, p = 8, case.prefix
-    ours = cast(CRPE, wide(case, heads))
+    ours = cast(CRPE, strategy("crpe", case, heads=heads, dim=heads * HEAD_DIM))
     theirs = cast(Any, ConvRelPosEnc(HEAD_DIM, heads, {3: 2, 5: 3, 7: 3}))
     parameters: dict[str, Tensor] = {}
     for i, (conv, own) in enumerate(zip(theirs.conv_list, ours.convs(case.layer), strict=True)):
@@ -77,17 +77,9 @@ def crpe(case: Case) -> Iterator[Answer]:
         lend(conv, weight=own.weight, bias=own.bias)
         parameters |= {f"kernels {i}": own.weight, f"biases {i}": own.bias}
     q, v = (wanted(2, heads, p + case.grid.cells, HEAD_DIM, seed=i) for i in (1, 2))
-    read = ours.values(v, Whole(q), Site(case.grid, case.layer, p)) - v
+    read = ours.values(v, Itself(q), Site(case.grid, case.layer, p)) - v
     inputs = {"queries": q, "values": v} | parameters
     yield from compared("what is added", read, theirs(q, v, size=case.grid), inputs)
-
-
-def wide(case: Case, heads: int) -> nn.Module:
-    """Ours for another number of heads."""
-    from vitpos.specimens import loud, position
-
-    made = position("crpe", grid=case.trained, heads=heads, dim=heads * HEAD_DIM, prefix=1)
-    return loud(made, seed=3)
 
 
 ORACLES = [

@@ -18,10 +18,12 @@ HEADS, HEAD_DIM, DEPTH = 2, 16, 2
 DIM = HEADS * HEAD_DIM
 
 
-def strategy(name: str, case: Case, **changes: Any) -> PositionEmbedding:
-    """Ours, with large random parameters."""
-    made = position(name, grid=case.trained, prefix=case.prefix, changes=changes)
-    return cast(PositionEmbedding, loud(made, seed=3))
+def strategy(
+    name: str, case: Case, std: float = 0.5, changes: Any = None, **of_trunk: Any
+) -> PositionEmbedding:
+    """Ours, with large random parameters; `changes` are options, `of_trunk` fields of the trunk."""
+    told: Any = {"grid": case.trained, "prefix": case.prefix} | of_trunk
+    return cast(PositionEmbedding, loud(position(name, changes=changes, **told), 3, std))
 
 
 def lend(module: nn.Module, **tensors: Tensor) -> None:
@@ -149,7 +151,7 @@ def gpsa(case: Case) -> Iterator[Answer]:
     """The whole gated attention of ConViT; its offsets of an oblong grid are made here."""
     from timm.models.convit import GPSA
 
-    ours = cast(Gated, strategy("gpsa", case))
+    ours = cast(Gated, strategy("gpsa", case, std=0.1))
     theirs = cast(Any, loud(GPSA(DIM, HEADS, qkv_bias=True), std=0.2)).eval()
     theirs.rel_indices = offsets(case.grid)
     weight, gates = ours.weight[case.layer], ours.gates[case.layer]
