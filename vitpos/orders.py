@@ -27,20 +27,26 @@ from vitpos.switches import ORDERS
 Cell = tuple[int, int]
 
 
+def known(order: str) -> str:
+    """The order, if there is one of this name; else `ValueError`."""
+    if order not in ORDERS:
+        raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
+    return order
+
+
 def numbers(grid: Grid, order: str, device: torch.device) -> Int[Tensor, " cells"]:
     """The number of every cell in the sequence, for cells in row-major order."""
     return torch.tensor(counted(grid, order), device=device)
 
 
+@torch.compiler.assume_constant_result
 @lru_cache
-def counted(grid: Grid, order: str) -> list[int]:
-    """The same as plain numbers; `ValueError` names an order that is not known."""
-    if order not in ORDERS:
-        raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
+def counted(grid: Grid, order: str) -> tuple[int, ...]:
+    """The same as plain numbers; a compiled network has them as constants of its graph."""
     found = [0] * grid.cells
-    for number, (row, col) in enumerate(WALKS[order](grid)):
+    for number, (row, col) in enumerate(WALKS[known(order)](grid)):
         found[row * grid.cols + col] = number
-    return found
+    return tuple(found)
 
 
 def raster(grid: Grid) -> Iterator[Cell]:
