@@ -36,15 +36,20 @@ def known(order: str) -> str:
 
 def numbers(grid: Grid, order: str, device: torch.device) -> Int[Tensor, " cells"]:
     """The number of every cell in the sequence, for cells in row-major order."""
-    return torch.tensor(counted(grid, order), device=device)
+    return torch.tensor(counted(grid.rows, grid.cols, order), device=device)
 
 
 @torch.compiler.assume_constant_result
-@lru_cache
-def counted(grid: Grid, order: str) -> tuple[int, ...]:
+def counted(rows: int, cols: int, order: str) -> list[int]:
     """The same as plain numbers; a compiled network has them as constants of its graph."""
+    return list(once(Grid(rows, cols), known(order)))
+
+
+@lru_cache
+def once(grid: Grid, order: str) -> tuple[int, ...]:
+    """The same again, walked only once."""
     found = [0] * grid.cells
-    for number, (row, col) in enumerate(WALKS[known(order)](grid)):
+    for number, (row, col) in enumerate(WALKS[order](grid)):
         found[row * grid.cols + col] = number
     return tuple(found)
 
