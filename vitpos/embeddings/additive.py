@@ -14,9 +14,8 @@ brings any of them in, by the switch `inject`:
                  et al. 2020, DETR, https://arxiv.org/abs/2005.12872)
 ===============  ================================================================================
 
-With ``lape`` every norm takes what the norm of the block before left, as in the authors' code; the
-first version of their paper had each take the table. With ``concat`` prefix tokens without a vector
-are not projected either.
+With ``lape`` every norm takes what the norm of the block before left, as in the authors' code. With
+``concat`` prefix tokens that have no vector are not projected either.
 
 The switch `prefix` says what CLS and registers get: ``none``, or ``learned``, a free vector each.
 """
@@ -65,7 +64,7 @@ class Injected(PositionEmbedding):
         self.inject = inject
         copies = trunk.depth if inject == "every_layer" else 1
         self.sources = nn.ModuleList(make() for _ in range(copies))
-        if inject == "every_layer" and not any(True for _ in self.sources.parameters()):
+        if inject == "every_layer" and next(self.sources.parameters(), None) is None:
             raise ValueError("every_layer is for tables that are learned: fixed ones are shared")
         slots = trunk.prefix if prefix == "learned" else 0
         self.slots = nn.Parameter(torch.empty(copies, slots, trunk.dim)) if slots else None

@@ -42,6 +42,8 @@ def resized(
     planes = planes.float()
     if planes.shape[1:] == (rows, cols):
         return planes
+    if antialias and cols == 1 < rows:  # torch (2.15, CPU) mixes up the rows of a single column
+        return resized(planes.mT, 1, rows, resample=resample, antialias=antialias).mT
     if resample == "nearest":
         return F.interpolate(planes[None], (rows, cols), mode="nearest-exact")[0]
     corners = resample == "corners"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vitpos.embeddings.additive import Injected
 from vitpos.embeddings.base import Site
 from vitpos.grid import Grid
-from vitpos.oracles.base import OTHER, SAME, Answer, Case, Oracle, cases, gradients, wanted
+from vitpos.oracles.base import OTHER, SAME, Answer, Case, Oracle, cases, gradients
 from vitpos.specimens import loud, noise, position
 
 DIM = 32
