@@ -1,4 +1,4 @@
-"""Learned tables and coordinate channels: what they are on their own grid and on others."""
+"""Learned tables: what they are on their own grid and on others."""
 
 import math
 
@@ -6,16 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import CLASSES, loud, noise
-from variants import vit
+from networks import loud, noise
 
 from vitpos.embeddings.base import Site
-from vitpos.embeddings.resampling import along, places, resized
+from vitpos.embeddings.resampling import resized
 from vitpos.grid import Grid
 from vitpos.specimens import position
-from vitpos.switches import RESAMPLE
 
-CPU = torch.device("cpu")
 ONE_VECTOR_EACH = ["learned1d", "learned_sequence", "learned2d"]
 SUMS = ["learned2d_add", "navit_frac", "learned2d_cat", "learned2d_detr"]
 grids = st.builds(Grid, st.integers(1, 6), st.integers(1, 6))
@@ -36,9 +33,6 @@ def parts(name, **changes):
 def at(source, *grid):
     """Its vectors on a grid, [rows, cols, dim]."""
     return source.table(Site(Grid(*grid), 0, 0)).detach().unflatten(0, grid)
-
-
-# On its own grid and on others
 
 
 @given(grid=grids)
@@ -111,105 +105,6 @@ def test_a_sequence_that_is_looked_up_goes_on_as_it_ends():
     assert torch.equal(at(source, 2, 10).flatten(0, 1)[16:], weight[15:].expand(4, -1))
 
 
-# Interpolation
-
-
-@given(grid=grids, resample=st.sampled_from(RESAMPLE), antialias=st.booleans())
-@settings(max_examples=40, deadline=None)
-def test_resizing_to_the_same_size_changes_no_bit(grid, resample, antialias):
-    """And so resizing twice is resizing once."""
-    planes = noise(3, 4, 5)
-    once = resized(planes, *grid, resample=resample, antialias=antialias)
-
-    assert torch.equal(resized(once, *grid, resample=resample, antialias=antialias), once)
-
-
-@given(grid=grids, resample=st.sampled_from(RESAMPLE), antialias=st.booleans())
-@settings(max_examples=40, deadline=None)
-def test_rows_and_columns_are_resized_alike(grid, resample, antialias):
-    """The transposed table on the transposed grid is the transposed result."""
-    planes = noise(3, 4, 5)
-    how = {"resample": resample, "antialias": antialias}
-
-    torch.testing.assert_close(
-        resized(planes.mT, grid.cols, grid.rows, **how), resized(planes, *grid, **how).mT
-    )
-
-
-@given(grid=grids, resample=st.sampled_from(RESAMPLE), antialias=st.booleans())
-@settings(max_examples=40, deadline=None)
-def test_axes_are_resized_one_by_one(grid, resample, antialias):
-    """Rows first and then columns is the same as both at once, down to a single column."""
-    planes, (rows, cols) = noise(3, 4, 5), grid
-    how = {"resample": resample, "antialias": antialias}
-
-    one_by_one = resized(resized(planes, rows, 5, **how), rows, cols, **how)
-    torch.testing.assert_close(one_by_one, resized(planes, rows, cols, **how))
-
-
-def test_antialias_changes_tables_that_grow_too_if_bicubic():
-    """Bilinear ones only where they shrink."""
-
-    def change(resample, side):
-        planes = noise(8, 4, 4)
-        both = [
-            resized(planes, side, side, resample=resample, antialias=antialias)
-            for antialias in (False, True)
-        ]
-        return ((both[0] - both[1]).norm() / both[1].norm()).item()
-
-    assert change("bicubic", 6) > 0.02
-    assert change("bicubic", 2) > 0.2
-    assert change("bilinear", 6) < 1e-6
-    assert change("bilinear", 2) > 0.2
-
-
-def test_nearest_makes_up_no_numbers():
-    """Every number of the result is one of the table."""
-    planes = noise(2, 4, 4)
-
-    assert torch.isin(resized(planes, 7, 3, resample="nearest", antialias=True), planes).all()
-
-
-@pytest.mark.parametrize("grid", [(7, 6), (3, 8), (2, 2)])
-def test_corners_stay_where_they_are(grid):
-    """Cell i of n reads i (N - 1) / (n - 1), linearly along both axes, in a loop in float64."""
-    planes = noise(2, 4, 4).double()
-    wanted = torch.zeros(2, *grid, dtype=torch.float64)
-    for row in range(grid[0]):
-        for col in range(grid[1]):
-            y, x = (i * 3 / (n - 1) for i, n in zip((row, col), grid, strict=True))
-            for j in range(4):
-                for i in range(4):
-                    weight = max(0, 1 - abs(y - j)) * max(0, 1 - abs(x - i))
-                    wanted[:, row, col] += weight * planes[:, j, i]
-    found = resized(planes, *grid, resample="corners", antialias=False).double()
-
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found[:, ::1, 0][:, -1], planes[:, -1, 0], rtol=1e-6, atol=1e-6)
-
-
-@given(cells=st.integers(1, 300), new_grid=st.sampled_from(["extrapolate", "rescale"]))
-@settings(max_examples=40, deadline=None)
-def test_as_many_cells_as_entries_read_one_each(cells, new_grid):
-    """Exactly, for any number of them."""
-    for align in ("middle", "start"):
-        found = places(cells, cells, new_grid=new_grid, align=align, device=CPU)
-
-        assert torch.equal(found, torch.arange(cells, dtype=torch.float32))
-
-
-def test_reading_beyond_a_table_gives_its_ends():
-    """And a place between two entries a mixture of them."""
-    entries = torch.tensor([[1.0], [3.0], [7.0]])
-    found = along(entries, torch.tensor([-2.0, 0.0, 0.25, 1.5, 2.0, 9.0]))
-
-    assert found.flatten().tolist() == [1, 1, 1.5, 5, 7, 7]
-
-
-# Rows and columns
-
-
 @pytest.mark.parametrize("name", SUMS)
 @given(grid=grids)
 @settings(max_examples=15, deadline=None)
@@ -262,9 +157,6 @@ def test_first_numbers_are_drawn_as_the_file_says(init, least, most, mean):
     assert started.std().item() == pytest.approx(12**-0.5, rel=0.1)
 
 
-# Regions
-
-
 @pytest.mark.parametrize("grid", [(4, 4), (3, 5), (6, 6), (1, 7)])
 @torch.no_grad()
 def test_a_cell_has_its_region_and_its_place_in_it(grid):
@@ -292,9 +184,6 @@ def test_a_window_repeats_over_a_smooth_table():
         torch.testing.assert_close(tile, wanted, rtol=1e-5, atol=1e-5)
 
 
-# What cannot be built
-
-
 @pytest.mark.parametrize(
     ("name", "changes", "word"),
     [
@@ -320,74 +209,3 @@ def test_halves_need_an_even_width():
     """An odd number of channels cannot be shared by rows and columns."""
     with pytest.raises(Exception, match="even width, not 15"):
         position("learned2d_cat", dim=15, heads=1)
-
-
-# Channels of the image
-
-
-@pytest.mark.parametrize("radius", [False, True])
-@pytest.mark.parametrize(("height", "width"), [(4, 4), (3, 7), (1, 5)])
-def test_coordconv_appends_columns_and_rows(radius, height, width):
-    """From -1 in the first to 1 in the last pixel of each axis, and the distance from the centre."""
-    strategy = position("coordconv", changes={"radius": radius})
-    images = noise(2, 3, height, width)
-    found = strategy.pixels(images)
-
-    assert torch.equal(found[:, :3], images)
-    assert found.shape[1] == 3 + strategy.extra_channels == (6 if radius else 5)
-    for row in range(height):
-        for col in range(width):
-            y, x = (2 * i / max(1, n - 1) - 1 for i, n in ((row, height), (col, width)))
-            wanted = torch.tensor([x, y, math.hypot(x, y)][: strategy.extra_channels])
-            torch.testing.assert_close(found[:, 3:, row, col], wanted.expand(2, -1))
-
-
-@pytest.mark.parametrize(("size", "alike"), [((5, 5), True), ((4, 7), False)])
-def test_coordconv_is_the_authors_on_square_images_only(size, alike):
-    """Their columns are divided by the height and their rows by the width."""
-    height, width = size
-    rows, cols = torch.arange(height)[:, None], torch.arange(width)[None]
-    theirs = torch.stack(
-        [
-            (cols / (height - 1) * 2 - 1).expand(size),
-            (rows / (width - 1) * 2 - 1).expand(size),
-        ]
-    )
-
-    assert torch.allclose(position("coordconv").channels(*size, CPU), theirs) == alike
-    assert alike or theirs.abs().max() > 1
-
-
-@pytest.mark.parametrize("radius", [False, True])
-def test_coordconv_works_where_a_patch_is_a_pixel(radius):
-    """The whole network learns from images of single pixels, and knows where they are."""
-    model = vit("coordconv", {"radius": radius}, size=6, patch=1)
-    images = noise(2, 3, 6, 6)
-    scores = model(images)
-    scores.square().sum().backward()
-    columns = model.patches.project.weight.grad[:, 3:]
-
-    assert scores.shape == (2, CLASSES)
-    assert columns.shape[1] == (3 if radius else 2)
-    assert columns.all()
-    assert (model(images.flip(-1)) - scores).abs().max() > 1e-3
-    assert model(noise(1, 3, 4, 9)).isfinite().all()
-
-
-@torch.no_grad()
-def test_coordconv_knows_no_side_from_its_distance_alone():
-    """The radius is the same in all four corners, and symmetric."""
-    radius = position("coordconv", changes={"radius": True}).channels(4, 6, CPU)[2]
-
-    torch.testing.assert_close(radius, radius.flip(0))
-    torch.testing.assert_close(radius, radius.flip(1))
-    assert radius.max().item() == pytest.approx(2**0.5)
-
-
-@torch.no_grad()
-def test_coordconv_speaks_beside_others():
-    """Its channels and the vectors of a table reach the same network."""
-    model = vit("coordconv+learned1d", {})
-
-    assert model.patches.project.in_features == 5 * 64
-    assert model(noise(1, 3, 32, 32)).isfinite().all()

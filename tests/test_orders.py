@@ -1,5 +1,7 @@
 """The sequences through a grid, and what strategies of one dimension make of them."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -26,9 +28,7 @@ def walk(grid, order):
 def steps(grid, order):
     """From each cell to the next: how far in rows, how far in columns."""
     cells = walk(grid, order)
-    return [
-        (abs(b[0] - a[0]), abs(b[1] - a[1])) for a, b in zip(cells, cells[1:], strict=False)
-    ]
+    return [(abs(b[0] - a[0]), abs(b[1] - a[1])) for a, b in pairwise(cells)]
 
 
 @pytest.mark.parametrize("order", ORDERS)

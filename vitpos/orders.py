@@ -13,8 +13,9 @@ It matters to strategies of one dimension only, which see a cell by its number.
 ===========  ======================================================================================
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import cast
 
 import torch
 from jaxtyping import Int
@@ -39,15 +40,18 @@ def numbers(grid: Grid, order: str, device: torch.device) -> Int[Tensor, " cells
     return torch.tensor(counted(grid.rows, grid.cols, order), device=device)
 
 
-@torch.compiler.assume_constant_result
-def counted(rows: int, cols: int, order: str) -> list[int]:
-    """The same as plain numbers; a compiled network has them as constants of its graph."""
-    return list(once(Grid(rows, cols), known(order)))
+def plain(rows: int, cols: int, order: str) -> list[int]:
+    """The same without a tensor."""
+    return list(walked(Grid(rows, cols), known(order)))
+
+
+# A compiled network has them as constants of its graph: walks are not for its compiler.
+counted = cast(Callable[[int, int, str], list[int]], torch.compiler.assume_constant_result(plain))
 
 
 @lru_cache
-def once(grid: Grid, order: str) -> tuple[int, ...]:
-    """The same again, walked only once."""
+def walked(grid: Grid, order: str) -> tuple[int, ...]:
+    """The same for one walk through each grid."""
     found = [0] * grid.cells
     for number, (row, col) in enumerate(WALKS[order](grid)):
         found[row * grid.cols + col] = number

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import torch
 from networks import BACKBONE, loud
-from repositories.loading import source
 from torch import Tensor, nn
 
+from repositories.loading import source
 from vitpos.embeddings.base import Site
 from vitpos.oracles.base import SAME, Answer, Case, Oracle, cases, gradients, wanted
 from vitpos.oracles.factorised import fifty

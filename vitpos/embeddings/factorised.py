@@ -59,9 +59,7 @@ class Factorised(Additive):
 
     def axis(self, table: Tensor, side: int) -> Tensor:
         """The vectors of an axis with so many cells, [side, width]."""
-        at = places(
-            side, len(table), new_grid=self.new_grid, align=self.align, device=table.device
-        )
+        at = places(side, len(table), new_grid=self.new_grid, align=self.align, device=table.device)
         return along(table, at)
 
     @override

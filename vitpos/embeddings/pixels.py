@@ -12,12 +12,11 @@ from vitpos.shapes import Images, Planes
 
 
 class CoordConv(PositionEmbedding):
-    """Column, row and, with `radius`, the distance from the centre of every pixel (Liu et al. 2018).
+    """Column and row of every pixel, and with `radius` its distance from the centre.
 
-    Appended to the image in this order, https://arxiv.org/abs/1807.03247. Coordinates go from -1,
-    the middle of the first pixel, to 1, the middle of the last, on both axes of any image. The
-    authors' code divides columns by the height and rows by the width, which is the same on square
-    images only.
+    Appended to the image in this order (Liu et al. 2018, https://arxiv.org/abs/1807.03247). Both go
+    from -1, the middle of the first pixel, to 1, the middle of the last, on any image. The authors'
+    code divides columns by the height and rows by the width, the same on square images only.
     """
 
     def __init__(self, trunk: Trunk, *, radius: bool) -> None:
@@ -37,7 +36,8 @@ class CoordConv(PositionEmbedding):
 
     @override
     def pixels(self, x: Images) -> Planes:
-        found = self.channels(*x.shape[-2:], x.device).to(x)
+        height, width = x.shape[-2:]
+        found = self.channels(height, width, x.device).to(x)
         return torch.cat([x, found.expand(len(x), -1, -1, -1)], dim=1)
 
     @override

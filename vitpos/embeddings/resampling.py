@@ -62,8 +62,8 @@ def places(
     """Where in a table of so many entries the cells of one axis look, in entries.
 
     With ``extrapolate`` cell ``i`` looks at entry ``i``. With ``rescale`` the table spans the axis:
-    `align` says whether ``middle`` of cells and entries meet, or ``start``, so that cell ``i`` looks
-    at the share ``i / cells`` of the table. As many cells as entries look at one entry each.
+    `align` says what of cells and entries meets, their ``middle`` or their ``start``, where cell
+    ``i`` looks at the share ``i / cells`` of the table. As many cells as entries look at one each.
     """
     if new_grid not in ("extrapolate", "rescale"):
         raise ValueError(f"new_grid is extrapolate or rescale, not {new_grid!r}")

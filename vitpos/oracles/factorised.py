@@ -12,7 +12,7 @@ from vitpos.oracles.learned import ALL, DIM, SMALLER, TRAINED, beside
 
 
 def naflex(case: Case) -> Iterator[Answer]:
-    """timm's factorised tables, interpolated linearly."""
+    """The factorised tables of timm, interpolated linearly."""
     from timm.models.naflexvit import NaFlexEmbeds
 
     def reference(rows: Tensor, cols: Tensor) -> Tensor:
@@ -136,7 +136,8 @@ AXIAL = "axial_positional_embedding.AxialPositionalEmbedding"
 PIX2STRUCT = "transformers.models.pix2struct.modeling_pix2struct.Pix2StructVisionEmbeddings"
 DETR = "transformers.models.detr.modeling_detr.DetrLearnedPositionEmbedding"
 FLORENCE2 = (
-    "transformers.models.florence2.modeling_florence2.Florence2VisionLearnedAbsolutePositionEmbedding2D"
+    "transformers.models.florence2.modeling_florence2"
+    ".Florence2VisionLearnedAbsolutePositionEmbedding2D"
 )
 ORACLES = [
     Oracle("learned2d_add", "timm", "timm.models.naflexvit.NaFlexEmbeds", naflex, ALL),

@@ -29,7 +29,7 @@ def beside(
         Injected, loud(position(name, grid=case.trained, prefix=case.prefix, changes=changes))
     )
     site, p = Site(case.grid, 0, case.prefix), case.prefix
-    weights = list(ours.parameters())
+    weights: list[Tensor] = list(ours.parameters())
     copies = [weight.detach().clone().requires_grad_() for weight in weights]
     table, other = ours.vectors(site), reference(*copies)
     yield Answer("table", table, other)
@@ -59,7 +59,7 @@ def timm_resample(case: Case) -> Iterator[Answer]:
 
 
 def timm_vit(case: Case) -> Iterator[Answer]:
-    """timm's network with slots for CLS and registers, on images of any size."""
+    """The network of timm with slots for CLS and registers, on images of any size."""
     from timm.models.vision_transformer import VisionTransformer
 
     p, trained, grid = case.prefix, case.trained, case.grid
@@ -76,24 +76,18 @@ def timm_vit(case: Case) -> Iterator[Answer]:
         no_embed_class=False,
         dynamic_img_size=True,
     )
-    ours = cast(Injected, position("learned1d", grid=trained, prefix=p, changes=LEARNED))
-    loud(ours)
-    slots = [ours.slots[0]] if ours.slots is not None else []
-    table = cast(Tensor, ours.source.get_parameter("weight"))
-    theirs.pos_embed = nn.Parameter(torch.cat([*slots, table]).detach()[None])
+    changes = {"prefix": "learned"}
+    ours = cast(Injected, loud(position("learned1d", grid=trained, prefix=p, changes=changes)))
+    weights = [w for w in (ours.slots, ours.source.get_parameter("weight")) if w is not None]
+    theirs.pos_embed = nn.Parameter(torch.cat([w.flatten(0, -2) for w in weights]).detach()[None])
     tokens = [t for t in (theirs.cls_token, theirs.reg_token) if t is not None]
     cells = noise(2, *grid, DIM)
     bare = torch.cat([*(t.expand(2, -1, -1) for t in tokens), cells.flatten(1, 2)], dim=1)
     mine = ours.tokens(bare.detach(), Site(grid, 0, p))
     other = theirs._pos_embed(cells)
     yield Answer("tokens", mine, other)
-    got = torch.cat(
-        [g.flatten(0, -2) for g in gradients([mine], [*(s for s in (ours.slots,) if p), table])]
-    )
+    got = torch.cat([g.flatten(0, -2) for g in gradients([mine], [*weights])])
     yield Answer("gradient of slots and table", got, gradients([other], [theirs.pos_embed])[0][0])
-
-
-LEARNED = {"prefix": "learned"}
 
 
 def hf_vit(case: Case) -> Iterator[Answer]:
@@ -147,7 +141,7 @@ def torch_linear(case: Case) -> Iterator[Answer]:
 
 
 def torch_lookup(case: Case) -> Iterator[Answer]:
-    """torch's embedding of one number per entry, by the row and column of cells on 3 x 5 or less."""
+    """What torch looks up by one number per entry of a table with 7 rows and 6 columns."""
 
     def reference(weight: Tensor) -> Tensor:
         entries = torch.tensor(
@@ -159,7 +153,7 @@ def torch_lookup(case: Case) -> Iterator[Answer]:
 
 
 def naflex(name: str, sampled: bool) -> Callable[[Case], Iterator[Answer]]:
-    """timm's table of its own size, resized, or sampled at every cell."""
+    """A table of timm of its own size, resized, or sampled at every cell."""
 
     def ask(case: Case) -> Iterator[Answer]:
         from timm.models.naflexvit import NaFlexEmbeds
@@ -199,7 +193,7 @@ def siglip2(case: Case) -> Iterator[Answer]:
 
 
 def hiera(case: Case) -> Iterator[Answer]:
-    """timm's Hiera, whose grids are whole windows."""
+    """Hiera of timm, whose grids are whole windows."""
     from timm.models.hiera import Hiera
 
     def reference(coarse: Tensor, inside: Tensor) -> Tensor:
