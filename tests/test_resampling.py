@@ -36,6 +36,46 @@ def test_rows_and_columns_are_resized_alike(grid, resample, antialias):
     )
 
 
+@pytest.mark.parametrize("resample", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("grid", [(8, 8), (7, 3), (2, 2), (1, 5)])
+def test_tables_are_resized_as_torch_resizes_images(resample, antialias, grid):
+    """Numbers and gradients agree; only an antialiased image of one column is another there."""
+    planes = noise(3, 4, 5).requires_grad_()
+    theirs = torch.nn.functional.interpolate(
+        planes[None], grid, mode=resample, antialias=antialias
+    )[0]
+    ours = resized(planes, *grid, resample=resample, antialias=antialias)
+    weights = noise(*ours.shape, seed=1)
+    both = [torch.autograd.grad((out * weights).sum(), planes)[0] for out in (ours, theirs)]
+
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(*both, rtol=1e-5, atol=1e-5)
+
+
+def test_a_single_column_is_the_transpose_of_a_single_row():
+    """By every entry's weight, not only for tables that happen to be alike."""
+    planes = noise(3, 8, 8)
+    for rows in range(1, 12):
+        column = resized(planes, rows, 1, resample="bicubic", antialias=True)
+        wanted = torch.nn.functional.interpolate(
+            planes.mT[None], (1, rows), mode="bicubic", antialias=True
+        )
+
+        torch.testing.assert_close(column, wanted[0].mT, rtol=1e-5, atol=1e-5)
+
+
+def test_mixing_stays_in_float32_under_autocast():
+    """No entry is rounded to half precision on its way."""
+    planes = noise(3, 4, 4)
+    how = {"resample": "bicubic", "antialias": True}
+    with torch.autocast("cpu", torch.bfloat16):
+        found = resized(planes, 6, 5, **how)
+
+    assert found.dtype == torch.float32
+    assert torch.equal(found, resized(planes, 6, 5, **how))
+
+
 @given(grid=grids, resample=st.sampled_from(RESAMPLE), antialias=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_axes_are_resized_one_by_one(grid, resample, antialias):

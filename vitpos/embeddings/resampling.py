@@ -38,22 +38,34 @@ def resized(
     resample: str,
     antialias: bool,
 ) -> Float[Tensor, "planes new_rows new_cols"]:
-    """The planes as images of another size, in float32; of their own size, as they are."""
-    planes = planes.float()
-    if planes.shape[1:] == (rows, cols):
+    """The planes as images of another size, in float32; of their own size, as they are.
+
+    One axis after the other, each by a matrix: torch's own backward for images has no fixed order
+    of sums on GPUs, and antialiased images one column wide come out wrong on CPUs (torch 2.15).
+    """
+    planes, (old_rows, old_cols) = planes.float(), planes.shape[1:]
+    if (old_rows, old_cols) == (rows, cols):
         return planes
-    if antialias and cols == 1 < rows:  # torch (2.15, CPU) mixes up the rows of a single column
-        return resized(planes.mT, 1, rows, resample=resample, antialias=antialias).mT
+    down, across = (
+        mixture(old, new, resample, antialias, planes.device)
+        for old, new in ((old_rows, rows), (old_cols, cols))
+    )
+    with torch.autocast(planes.device.type, enabled=False):
+        return down @ planes @ across.T
+
+
+def mixture(
+    old: int, new: int, resample: str, antialias: bool, device: torch.device
+) -> Float[Tensor, "{new} {old}"]:
+    """How much of each of the `old` entries along an axis is in each of the `new` ones."""
+    entries = torch.eye(old, device=device)[None, None]  # an image whose rows are the entries
     if resample == "nearest":
-        return F.interpolate(planes[None], (rows, cols), mode="nearest-exact")[0]
+        return F.interpolate(entries, (new, old), mode="nearest-exact")[0, 0]
     corners = resample == "corners"
+    mode = "bilinear" if corners else resample
     return F.interpolate(
-        planes[None],
-        (rows, cols),
-        mode="bilinear" if corners else resample,
-        align_corners=corners,
-        antialias=antialias,
-    )[0]
+        entries, (new, old), mode=mode, align_corners=corners, antialias=antialias
+    )[0, 0]
 
 
 def places(
