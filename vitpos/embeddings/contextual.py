@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.resampling import along, places
 from vitpos.shapes import Asked, Heads, Logits
 
 Pairs = Float[Tensor, "side side width"]  # a vector for each pair of places along an axis
@@ -88,13 +89,13 @@ class AxialVectors(PositionEmbedding):
 
     def along(self, table: Float[Tensor, "offsets width"], side: int, trained: int) -> Pairs:
         """The vector of every pair of places along an axis, by query minus key."""
-        reach = len(table) // 2
+        reach, device = len(table) // 2, table.device
         if self.new_grid == "rescale" and side != trained:
-            whole = table[far(trained, table.device).clamp(-reach, reach) + reach].float()
-            table = F.interpolate(whole.T[None], 2 * side - 1, mode="linear")[0].T
-            reach = side - 1
-        at = torch.arange(side, device=table.device)
-        offsets = (at[:, None] - at).clamp(-reach, reach) + reach
+            whole = table[far(trained, device).clamp(-reach, reach) + reach]
+            at = places(2 * side - 1, len(whole), new_grid="rescale", align="middle", device=device)
+            table, reach = along(whole, at), side - 1
+        index = torch.arange(side, device=device)
+        offsets = (index[:, None] - index).clamp(-reach, reach) + reach
         return table.index_select(0, offsets.flatten()).unflatten(0, offsets.shape)
 
     def pairs(self, vectors: Vectors, site: Site, like: Tensor) -> list[Tensor]:
