@@ -77,13 +77,12 @@ class Gather(Protocol):
 class Constant(nn.Module):
     """A fixed tensor that goes to the device with the network but stays float32.
 
-    Angles made in bfloat16 collide on larger grids, so `.bfloat16()` must not reach them. With
-    `keep` it is part of the state: for random numbers, which nothing else could bring back.
+    Angles made in bfloat16 collide on larger grids, so `.bfloat16()` must not reach them.
     """
 
-    def __init__(self, value: Tensor, *, keep: bool = False) -> None:
+    def __init__(self, value: Tensor) -> None:
         super().__init__()
-        self.register_buffer("exact", value.float().view(torch.int32), persistent=keep)
+        self.register_buffer("exact", value.float().view(torch.int32), persistent=False)
 
     exact: Tensor  # the bits of float32 as integers: casts of floating point pass them by
 

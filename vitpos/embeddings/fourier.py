@@ -69,7 +69,7 @@ class Gaussian(PlaneWaves):
 
     def __init__(self, trunk: Trunk, *, sigma: float, **unit: Unpack[Unit]) -> None:
         super().__init__(trunk, **unit)
-        self.waves = Constant(2 * torch.pi * sigma * torch.randn(2, trunk.dim // 2), keep=True)
+        self.waves = Constant(2 * torch.pi * sigma * torch.randn(2, trunk.dim // 2), saved=True)
 
 
 class Cape(PlaneWaves):
