@@ -89,7 +89,7 @@ def fourier_embed(case: Case) -> Iterator[Answer]:
 
     source = cast(Bands, made("fourier_perceiver", case).source)
     theirs = FourierEmbed(max_res=case.trained.rows, num_bands=8)
-    found = theirs(torch.zeros(1, 0, *case.grid))[0].flatten(1).T  # [cells, features]
+    found = theirs(torch.zeros(1, 1, *case.grid))[0, :, 1:]  # behind the image
     place, sines, cosines = found.unflatten(-1, (-1, 2)).split([1, 8, 8], dim=1)
     parts = [part.mT.flatten(1) for part in (place, sines, cosines)]
     yield from projected(source, case, torch.cat(parts, dim=-1))
@@ -104,12 +104,12 @@ def fourier_learned(case: Case) -> Iterator[Answer]:
     theirs = LearnableFourierPositionalEncoding(1, 2, 384, 32, DIM, 1.0)
     copied(theirs.Wr.weight, source.waves.T)
     pairs = linear(source.hidden, theirs.mlp[0]) + linear(source.out, theirs.mlp[2])
-    table = theirs(2 * middles(case.grid).T[:, None] - 1)
-    mine = source.table(Site(case.grid, case.layer, case.prefix))
-    yield from learned(mine, table, pairs)
-    (a,), (b,) = gradients([mine], [source.waves]), gradients([table], [theirs.Wr.weight])
-    yield Answer("gradient of waves", a, b.T)
-    yield from compared(ours, case, theirs(2 * middles(case.grid).T[:, None] - 1))
+    places, site = 2 * middles(case.grid).T[:, None] - 1, Site(case.grid, case.layer, case.prefix)
+    yield from learned(source.table(site), theirs(places), pairs)
+    (mine,) = gradients([source.table(site)], [source.waves])
+    (other,) = gradients([theirs(places)], [theirs.Wr.weight])
+    yield Answer("gradient of waves", mine, other.T)
+    yield from compared(ours, case, theirs(places))
 
 
 def xcit_fourier(case: Case) -> Iterator[Answer]:
@@ -120,9 +120,10 @@ def xcit_fourier(case: Case) -> Iterator[Answer]:
     source = cast(Axes, ours.source)
     theirs = PositionalEncodingFourier(32, DIM)
     pairs = linear(source.out, theirs.token_projection)
-    table = theirs(1, *case.grid)[0].flatten(1).T
-    yield from learned(source.table(Site(case.grid, case.layer, case.prefix)), table, pairs)
-    yield from compared(ours, case, theirs(1, *case.grid)[0].flatten(1).T)
+    site = Site(case.grid, case.layer, case.prefix)
+    first, second = (theirs(1, *case.grid)[0].flatten(1).T for _ in range(2))
+    yield from learned(source.table(site), first, pairs)
+    yield from compared(ours, case, second)
 
 
 def coord_mlp(case: Case) -> Iterator[Answer]:
@@ -137,8 +138,8 @@ def coord_mlp(case: Case) -> Iterator[Answer]:
         layers = [*cast(Perceptron, net).layers, cast(Perceptron, net).out]
         for mine, layer in zip(layers, other[::2], strict=True):
             pairs += linear(cast(nn.Linear, mine), layer)
-    table = theirs(case.grid, flatten=True)
-    yield from learned(source.table(Site(case.grid, case.layer, case.prefix)), table, pairs)
+    site = Site(case.grid, case.layer, case.prefix)
+    yield from learned(source.table(site), theirs(case.grid, flatten=True), pairs)
     yield from compared(ours, case, theirs(case.grid, flatten=True))
 
 
