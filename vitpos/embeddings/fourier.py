@@ -69,6 +69,8 @@ class Gaussian(PlaneWaves):
 
     def __init__(self, trunk: Trunk, *, sigma: float, **unit: Unpack[Unit]) -> None:
         super().__init__(trunk, **unit)
+        if sigma < 0:
+            raise ValueError(f"sigma is a deviation, not {sigma}")
         self.waves = Constant(2 * torch.pi * sigma * torch.randn(2, trunk.dim // 2), saved=True)
 
 
@@ -86,6 +88,8 @@ class Cape(PlaneWaves):
 
     def __init__(self, trunk: Trunk, *, highest: float, **unit: Unpack[Unit]) -> None:
         super().__init__(trunk, **unit)
+        if highest < 1:
+            raise ValueError(f"highest is 1 or more, not {highest}")
         count = torch.arange(trunk.dim // 2)
         length = torch.pi * highest ** (count / max(1, len(count) - 1))
         self.waves = Constant(torch.stack([length * count.cos(), length * count.sin()]))

@@ -58,6 +58,8 @@ class Bands(Projected):
     """
 
     def __init__(self, trunk: Trunk, *, bands: int, **unit: Unpack[Unit]) -> None:
+        if bands < 1:
+            raise ValueError(f"bands is 1 or more, not {bands}")
         super().__init__(trunk, 2 * (2 * bands + 1), **unit)
         steps = [torch.linspace(1.0, side / 2, bands) for side in trunk.grid]
         self.waves = Constant(torch.pi * torch.stack(steps))  # [2, bands]
@@ -79,7 +81,7 @@ class Axes(Projected):
     def __init__(
         self, trunk: Trunk, *, hidden: int, temperature: float, **unit: Unpack[Unit]
     ) -> None:
-        if hidden % 2:
+        if hidden < 2 or hidden % 2:
             raise ValueError(f"hidden channels come in pairs of sine and cosine, not {hidden}")
         super().__init__(trunk, 2 * hidden, **unit)
         self.frequencies = Constant(waves(temperature, hidden // 2, "exclusive"))
@@ -103,8 +105,10 @@ class LearnedFourier(Projected):
     def __init__(
         self, trunk: Trunk, *, features: int, hidden: int, std: float, **unit: Unpack[Unit]
     ) -> None:
-        if features % 2:
+        if features < 2 or features % 2:
             raise ValueError(f"features come in pairs of sine and cosine, not {features}")
+        if hidden < 1:
+            raise ValueError(f"hidden is 1 or more, not {hidden}")
         super().__init__(trunk, hidden, **unit)
         self.scale = features**-0.5
         self.waves = nn.Parameter(torch.empty(2, features // 2))
@@ -153,8 +157,10 @@ class CoordinateMLP(Additive):
         **unit: Unpack[Unit],
     ) -> None:
         super().__init__(trunk)
-        if hidden_layers < 1:
-            raise ValueError(f"hidden_layers is 1 or more, not {hidden_layers}")
+        if hidden < 1 or hidden_layers < 1:
+            raise ValueError(f"{hidden_layers} hidden layers of {hidden} channels are none")
+        if axial not in (True, False):
+            raise ValueError(f"axial is true or false, not {axial!r}")
         self.axial = axial
         self.coordinates = Coordinates(
             trunk.grid, unit["coords"], unit["new_grid"], unit["augment"]
