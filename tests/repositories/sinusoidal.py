@@ -11,8 +11,8 @@ from torch import nn
 
 from repositories.loading import clone, source
 from vitpos.embeddings.base import Site
-from vitpos.oracles.base import OTHER, SAME, Answer, Oracle, cases
-from vitpos.oracles.fourier import copied
+from vitpos.oracles.base import OTHER, SAME, Answer, Oracle, cases, gradients
+from vitpos.oracles.fourier import learned, weighed
 from vitpos.oracles.sinusoidal import DIM, compared, made
 
 # What timm has moved since.
@@ -130,27 +130,26 @@ def drawing(numbers):
 
 
 def elliptic(case):
-    """The authors' script for a tiny network, with our parameters."""
+    """The authors' script for a tiny network, with our parameters, and their gradients."""
     module = source(WEIERSTRASS, "W_Ti.py")
     ours = made("weierstrass", case)
     mine = ours.source
     theirs = module.WEFPositionalEncoding(DIM, device=torch.device("cpu"))
-    copied(theirs.log_alpha_scale, mine.alpha.log())
-    copied(theirs.alpha_learn, mine.period)
-    copied(theirs.pos_scale, mine.gain)
-    pairs = [
-        (getattr(layer, name), getattr(other, name))
-        for layer, other in zip((mine.out, mine.norm), theirs.projection, strict=True)
-        for name in ("weight", "bias")
-    ]
-    for own, other in pairs:
-        copied(other, own)
+    layer, norm = theirs.projection
+    pairs = [*weighed(mine.out, layer), *weighed(mine.norm, norm)]
     tokens = torch.zeros(1, 1 + case.grid.cells, DIM)
-    yield from compared(ours, case, theirs(tokens, *case.grid)[0, 1:])
+    first, second, third = (theirs(tokens, *case.grid)[0, 1:] for _ in range(3))
+    site = Site(case.grid, case.layer, case.prefix)
+    yield from learned(mine.table(site), first, pairs)
+    a = gradients([mine.table(site)], [mine.log_alpha, mine.period, mine.gain])
+    b = gradients([second], [theirs.log_alpha_scale, theirs.alpha_learn, theirs.pos_scale])
+    yield Answer("gradient of single numbers", torch.stack(a), torch.cat([x.view(1) for x in b]))
+    yield from compared(ours, case, third)
 
 
 WEIERSTRASS = "1131230221/Weierstrass-Elliptic-Function-Positional-Encoding"
 ALL = cases((*SAME, *OTHER))
+FEW = cases((*SAME, *OTHER), prefixes=(1,), depth=1)
 SQUARE = tuple(case for case in ALL if case.grid.rows == case.grid.cols)
 ORACLES = [
     Oracle("sincos2d", "facebookresearch/moco-v3", "vits.VisionTransformerMoCo", moco, SQUARE),
@@ -184,4 +183,5 @@ ORACLES = [
         ALL,
     ),
     Oracle("cape", "gcambara/cape", "cape.CAPE2d", cape, ALL),
+    Oracle("weierstrass", WEIERSTRASS, "W_Ti.WEFPositionalEncoding", elliptic, FEW),
 ]

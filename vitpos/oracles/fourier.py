@@ -43,7 +43,7 @@ def copied(theirs: nn.Parameter, ours: Tensor) -> None:
     theirs.data = ours.detach().reshape(theirs.shape).clone()
 
 
-def linear(ours: nn.Linear, theirs: nn.Module) -> list[tuple[Tensor, Tensor]]:
+def weighed(ours: nn.Module, theirs: nn.Module) -> list[tuple[Tensor, Tensor]]:
     """Make a layer of the reference ours; its weight and bias beside ours."""
     for name in ("weight", "bias"):
         copied(theirs.get_parameter(name), ours.get_parameter(name))
@@ -80,7 +80,7 @@ def projected(source: Projected, case: Case, features: Tensor) -> Iterator[Answe
     mine = source.features(source.coordinates(site, torch.device("cpu")))
     yield Answer("features", mine, features)
     out = nn.Linear(source.out.in_features, DIM)
-    yield from learned(source.table(site), out(features), linear(source.out, out))
+    yield from learned(source.table(site), out(features), weighed(source.out, out))
 
 
 def fourier_embed(case: Case) -> Iterator[Answer]:
@@ -103,7 +103,7 @@ def fourier_learned(case: Case) -> Iterator[Answer]:
     source = cast(LearnedFourier, ours.source)
     theirs = LearnableFourierPositionalEncoding(1, 2, 384, 32, DIM, 1.0)
     copied(theirs.Wr.weight, source.waves.T)
-    pairs = linear(source.hidden, theirs.mlp[0]) + linear(source.out, theirs.mlp[2])
+    pairs = weighed(source.hidden, theirs.mlp[0]) + weighed(source.out, theirs.mlp[2])
     places, site = 2 * middles(case.grid).T[:, None] - 1, Site(case.grid, case.layer, case.prefix)
     yield from learned(source.table(site), theirs(places), pairs)
     (mine,) = gradients([source.table(site)], [source.waves])
@@ -119,7 +119,7 @@ def xcit_fourier(case: Case) -> Iterator[Answer]:
     ours = made("xcit_fourier", case)
     source = cast(Axes, ours.source)
     theirs = PositionalEncodingFourier(32, DIM)
-    pairs = linear(source.out, theirs.token_projection)
+    pairs = weighed(source.out, theirs.token_projection)
     site = Site(case.grid, case.layer, case.prefix)
     first, second = (theirs(1, *case.grid)[0].flatten(1).T for _ in range(2))
     yield from learned(source.table(site), first, pairs)
@@ -137,7 +137,7 @@ def coord_mlp(case: Case) -> Iterator[Answer]:
     for net, other in zip(source.perceptrons, theirs.mlps, strict=True):
         layers = [*cast(Perceptron, net).layers, cast(Perceptron, net).out]
         for mine, layer in zip(layers, other[::2], strict=True):
-            pairs += linear(cast(nn.Linear, mine), layer)
+            pairs += weighed(mine, layer)
     site = Site(case.grid, case.layer, case.prefix)
     yield from learned(source.table(site), theirs(case.grid, flatten=True), pairs)
     yield from compared(ours, case, theirs(case.grid, flatten=True))
