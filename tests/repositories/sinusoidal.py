@@ -148,7 +148,7 @@ def elliptic(case):
 
 
 WEIERSTRASS = "1131230221/Weierstrass-Elliptic-Function-Positional-Encoding"
-ALL = cases((*SAME, *OTHER))
+ALL = cases((*SAME, *OTHER), prefixes=(0, 2))
 FEW = cases((*SAME, *OTHER), prefixes=(1,), depth=1)
 SQUARE = tuple(case for case in ALL if case.grid.rows == case.grid.cols)
 ORACLES = [

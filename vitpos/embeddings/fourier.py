@@ -81,7 +81,8 @@ class Cape(PlaneWaves):
     https://arxiv.org/abs/2106.03143). Wave ``k`` has direction ``k`` radians and ``pi`` times
     ``highest ** (k / (dim / 2 - 1))`` radians per unit, 1 to 10 for images. Without `augment` it is
     a fixed table of sines and cosines; the augmentation is what teaches relative position. The
-    paper moves each image on its own; here all images of a batch move alike.
+    paper moves each image on its own; here all images of a batch move alike. Its shift is in units
+    of the coordinate, here in halves of the image: the same but for the half cells at the borders.
     """
 
     first: First = "cosines"
