@@ -68,9 +68,7 @@ class Parabolic(PositionEmbedding, ABC):
     @override
     def logits(self, q: Asked, k: Asked, site: Site) -> Logits:
         if site.content is None:
-            raise ValueError(
-                "parabolas are made of what attention reads: `site.content` is missing"
-            )
+            raise ValueError("parabolas need `site.content`, what attention reads")
         silent = site.prefix if self.prefix == "zero" else 0
         with torch.autocast(q.device.type, enabled=False):
             found = self.parabolas(site.content[:, silent:].float(), site)
@@ -151,7 +149,8 @@ class Isotropic(Parabolic):
     @override
     def shapes(self, content: Tokens, layer: int) -> tuple[Shapes, Shapes]:
         a = F.softplus(F.linear(content, self.widths[layer].float())).mT[..., None]
-        return a.expand(-1, -1, -1, 2), torch.zeros_like(a)
+        both = a.expand(-1, -1, -1, 2)
+        return both, torch.zeros_like(both)
 
 
 def linear(depth: int, to: int, of: int) -> nn.Parameter:
