@@ -77,11 +77,12 @@ class Parabolic(PositionEmbedding, ABC):
     def parabolas(self, content: Tokens, site: Site) -> Logits:
         """All of them added up, between tokens that take part, in float32."""
         at = self.axes(self.places(site, content.device), site.layer)
-        a, c = self.shapes(content, site.layer)
+        scale = self.trunk.head_dim**-0.5
+        a, c = (scale * shape for shape in self.shapes(content, site.layer))
         own = ((c - a * at) * at).sum(-1, keepdim=True)  # the same for all keys
         towards = torch.cat([2 * a * at - c, -a], dim=-1)
         met = torch.cat([at, at.square()], dim=-1)
-        return (own + towards @ met.mT) * self.trunk.head_dim**-0.5
+        return own + towards @ met.mT
 
     @final
     @override
@@ -120,13 +121,10 @@ class Parabola(Parabolic):
 
     @override
     def shapes(self, content: Tokens, layer: int) -> tuple[Shapes, Shapes]:
-        a, c = (
-            F.linear(content, weight[layer].float())
-            .unflatten(-1, (self.trunk.heads, -1))
-            .transpose(1, 2)
-            for weight in (self.widths, self.slopes)
-        )
-        return F.softplus(a), c
+        a = F.softplus(F.linear(content, self.widths[layer].float()))
+        c = F.linear(content, self.slopes[layer].float())
+        a, c = (x.unflatten(-1, (self.trunk.heads, -1)).transpose(1, 2) for x in (a, c))
+        return a, c
 
 
 class Isotropic(Parabolic):
@@ -148,8 +146,8 @@ class Isotropic(Parabolic):
 
     @override
     def shapes(self, content: Tokens, layer: int) -> tuple[Shapes, Shapes]:
-        a = F.softplus(F.linear(content, self.widths[layer].float())).mT[..., None]
-        both = a.expand(-1, -1, -1, 2)
+        a = F.linear(content, self.widths[layer].float()).mT.contiguous()  # [batch, heads, tokens]
+        both = F.softplus(a)[..., None].expand(-1, -1, -1, 2)
         return both, torch.zeros_like(both)
 
 

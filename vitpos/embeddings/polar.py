@@ -143,7 +143,7 @@ class Golden(Polar):
 def directions(count: int) -> Float[Tensor, "2 {count}"]:
     """Unit vectors spread evenly over the circle: rows, columns."""
     golden = 2.0
-    for _ in range(64):  # to the root of x ** 3 = x + 1
+    for _ in range(10):  # as published: close to the root of x ** 3 = x + 1
         golden = (1 + golden) ** (1 / 3)
     step = golden ** -torch.arange(1, 3, dtype=torch.float64)
     uniform = (torch.arange(1, count + 1) * step[:, None]) % 1.0
