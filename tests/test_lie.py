@@ -173,9 +173,8 @@ def test_comrope_ld_in_pairs_is_rope_mixed_along_shared_directions():
 def test_comrope_ap_turns_blocks_with_rows_and_columns_in_turn():
     """Even blocks do not notice the column, odd blocks not the row."""
     strategy = loud(position("comrope_ap", changes=PLAIN | {"block": 4}))
-    blocks = (
-        turns(strategy, Grid(3, 4)).unflatten(1, (3, 4)).unflatten(-1, (4, 4)).unflatten(3, (4, 4))
-    )
+    found = turns(strategy, Grid(3, 4)).unflatten(1, (3, 4))
+    blocks = found.unflatten(-1, (4, 4)).unflatten(3, (4, 4))
     own = torch.stack([blocks[:, :, :, i, :, i] for i in range(4)], dim=3)
 
     assert torch.equal(own[:, :, :1, ::2].expand(-1, -1, 4, -1, -1, -1), own[:, :, :, ::2])
