@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TypedDict, final
 
 import torch
@@ -69,7 +70,7 @@ class Turning(PositionEmbedding, ABC):
     def views(self, site: Site) -> Mapping[str, Tensor]:
         """How alike a vector in the middle and the same elsewhere are on average, per head."""
         width, heads = self.trunk.head_dim, self.trunk.heads
-        device = next((p.device for p in self.parameters()), torch.device("cpu"))
+        device = next(x.device for x in chain(self.parameters(), self.buffers()))
         with torch.autocast(device.type, enabled=False):
             turn = self.turn(self.places(site, device), site.layer)
             basis = torch.eye(width, device=device)[:, None, None]

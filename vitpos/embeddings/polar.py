@@ -127,6 +127,10 @@ class Golden(Polar):
         **switches: Unpack[Switches],
     ) -> None:
         super().__init__(trunk, **switches)
+        if not 0 <= still <= 1 or min(slowest, fastest) <= 0:
+            raise ValueError(
+                f"pope_golden cannot have {slowest} .. {fastest}, {still} of them still"
+            )
         width = trunk.head_dim
         rest = round(still * width)
         steps = torch.linspace(0, 1, width - rest, dtype=torch.float64)
