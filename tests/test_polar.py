@@ -136,3 +136,10 @@ def test_refuses_what_it_does_not_know(name):
     """The error names the value."""
     with pytest.raises(Exception, match="prefix is identity or centre, not 'before'"):
         position(name, changes={"prefix": "before"})
+
+
+@pytest.mark.parametrize("changes", [{"still": -0.1}, {"still": 1.1}, {"slowest": 0.0}])
+def test_waves_that_cannot_be_are_refused(changes):
+    """Shares are between 0 and 1, and speeds above 0."""
+    with pytest.raises(Exception, match="no waves from"):
+        position("pope_golden", changes=changes)

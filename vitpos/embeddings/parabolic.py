@@ -99,8 +99,8 @@ class Parabola(Parabolic):
     """PaPE: several axes per head, along learned directions.
 
     Projections are learned per layer, without biases, and start as torch's linear layers do. `a` is
-    softplus of the one, `c` the other. The paper has 50 `parabolas` per head; at a width of 192 that
-    is almost as many numbers as queries and keys are made with.
+    softplus of the one, `c` the other. The paper has 50 `parabolas` per head; at a width of 192
+    that is almost as many numbers as queries and keys are made with.
     """
 
     def __init__(self, trunk: Trunk, *, parabolas: int, **switches: Unpack[Switches]) -> None:

@@ -128,9 +128,7 @@ class Golden(Polar):
     ) -> None:
         super().__init__(trunk, **switches)
         if not 0 <= still <= 1 or min(slowest, fastest) <= 0:
-            raise ValueError(
-                f"pope_golden cannot have {slowest} .. {fastest}, {still} of them still"
-            )
+            raise ValueError(f"no waves from {slowest} to {fastest} with a share of {still} still")
         width = trunk.head_dim
         rest = round(still * width)
         steps = torch.linspace(0, 1, width - rest, dtype=torch.float64)
