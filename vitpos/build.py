@@ -70,12 +70,17 @@ def made(options: Mapping[str, Any], trunk: Trunk) -> PositionEmbedding:
 def keywords(found: type[PositionEmbedding] | type[Additive]) -> set[str]:
     """The options that a strategy must be given: each, and no other."""
     names = {"inject", "prefix"} if issubclass(found, Additive) else set()
-    for name, parameter in inspect.signature(found).parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            names.add(name)
-        elif parameter.kind is parameter.VAR_KEYWORD:  # `**switches: Unpack[Switches]`
-            for switches in get_args(parameter.annotation):
-                names |= get_type_hints(switches).keys()
+    for kind in found.__mro__:
+        if "__init__" not in vars(kind):
+            continue
+        parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
+        names |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        others = [p.annotation for p in parameters if p.kind is p.VAR_KEYWORD]
+        told = [switches for annotation in others for switches in get_args(annotation)]
+        for switches in told:  # `**switches: Unpack[Switches]`
+            names |= get_type_hints(switches).keys()
+        if told or not others:  # else they go on to the next class
+            break
     return names
 
 

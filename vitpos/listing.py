@@ -55,9 +55,13 @@ def columns() -> int:
 
 
 def lines(found: list[Entry]) -> list[str]:
-    """A line each."""
+    """A line each, and below it what else its file says of itself."""
     width = max((len(entry.name) for entry in found), default=0) + 2
-    return [f"{entry.name:{width}}{entry.description}" for entry in found]
+    said = []
+    for entry in found:
+        said.append(f"{entry.name:{width}}{entry.description}")
+        said += [f"{'':{width}}{text}" for text in (entry.known_as, entry.paper) if text]
+    return said
 
 
 def families(found: list[Entry], width: int) -> list[str]:

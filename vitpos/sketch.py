@@ -50,6 +50,7 @@ def sketch(maps: list[Map], how: Style) -> list[str]:
     draw = coloured if how is Style.COLOUR else shaded
     tiles = [draw(values, low, high, how) for values in shown]
     rows = ["  ".join(parts).rstrip(" ") for parts in zip(*tiles, strict=True)]
+    low, high = low + 0.0, high + 0.0  # no minus before a zero
     more = f", {len(shown)} of {len(maps)}" if len(shown) < len(maps) else ""
     return [*rows, f"{scale(low, high, how)}{more}"]
 
