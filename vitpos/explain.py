@@ -113,7 +113,7 @@ def picture(strategy: PositionEmbedding) -> dict[str, Any] | None:
     for layer in range(trunk.depth):
         for what, view in strategy.views(Site(trunk.grid, layer, trunk.prefix)).items():
             if what.rpartition("/")[2] == "table":
-                title = "how alike the vectors of the middle cell and of each other are (cosine)"
+                title = "how alike the middle cell and all others are (cosine)"
                 maps = similarity(view, trunk)[None]
             else:
                 own = tuple(view.shape[1:]) == tuple(trunk.grid)
@@ -133,12 +133,12 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
     """The same for people."""
     said: list[str] = []
     for part in facts["strategies"]:
-        said += [f"{part['name']}: {part['description']}", ""]
+        said += [*textwrap.wrap(f"{part['name']}: {part['description']}", width), ""]
         said += [line for row in rows(part) for line in wrapped(*row, width)]
         shown = part.get("picture")
         if shown:
             drawn = sketch([torch.tensor(values).numpy() for values in shown["maps"]], how)
-            said += ["", f"{shown['title']}:", *drawn]
+            said += ["", *textwrap.wrap(f"{shown['title']}:", width), *drawn]
         said.append("")
     network = facts["network"]
     size = f"{network['depth']} layers of {network['dim']} channels in {network['heads']} heads"
@@ -201,4 +201,6 @@ def wrapped(label: str, text: str, width: int) -> list[str]:
     first = f"{label:{LABEL + 2}}"
     if not label:  # what follows on an option
         indent, first = f"{indent}  ", indent
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=indent)
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
+    )

@@ -74,7 +74,13 @@ def families(found: list[Entry], width: int) -> list[str]:
             first = f"  {entry.name:{indent - 2}}"
             for text in (entry.description, short(entry), source(entry)):
                 rest = " " * indent
-                said += textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest)
+                said += textwrap.wrap(
+                    text,
+                    width,
+                    initial_indent=first,
+                    subsequent_indent=rest,
+                    break_on_hyphens=False,
+                )
                 first = rest
     return said[1:]
 
