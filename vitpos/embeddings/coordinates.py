@@ -11,7 +11,9 @@ Three switches of every strategy that works with coordinates. `coords` is the un
 ``corner01``   first cell 0, last cell 1                             LieRE
 ``fraction``   index divided by the number of cells                  NaViT
 ``turn``       ``index1`` as part of a full turn, 0 to 2 pi          DETR, normalised
-``aspect``     as ``centre``, in units of the longer side            DINOv3 (max), HDiT
+``aspect``     as ``centre``, in units of the longer side            HDiT
+``longer``     the same, but the first cell where ``centre`` has it  DINOv3 (max)
+``shorter``    as ``longer``, in units of the shorter side           DINOv3 (min)
 =============  ====================================================  ==========================
 
 `new_grid` is what another grid than the trained one does to it: ``extrapolate`` goes on with cells
@@ -71,7 +73,8 @@ class Coordinates:
         side, trained = grid[i], self.trained[i]
         rescale = self.new_grid == "rescale"
         span = side if rescale else trained  # cells that make up the whole image
-        longest = max(grid) if rescale else max(self.trained)
+        whole = grid if rescale else self.trained
+        longest = max(whole)
         steps = max(1, side - 1)  # from the first cell to the last
         reach = 1.0 if rescale else side / trained
         match self.kind:
@@ -93,6 +96,9 @@ class Coordinates:
             case "turn":
                 step = 2 * pi / (span + 1e-6)
                 return step, step
+            case "longer" | "shorter":
+                reference = longest if self.kind == "longer" else min(whole)
+                return 2 / reference, 1 / reference - 1
             case _:
                 return 2 / longest, (1 - span) / longest
 
