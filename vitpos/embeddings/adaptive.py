@@ -79,11 +79,11 @@ def product(a: Maps, b: Maps) -> Maps:
 
 
 def orthogonal(upper: Tensor, width: int) -> Maps:
-    """The exponential of half of a skew-symmetric matrix, given by what is above its diagonal."""
+    """The exponential of a skew-symmetric matrix, given by what is above its diagonal."""
     row, col = torch.triu_indices(width, width, 1, device=upper.device)
     above = upper.new_zeros(*upper.shape[:-1], width, width, dtype=torch.float32)
     above = above.index_put(
         (torch.arange(len(upper), device=upper.device)[:, None], row, col), upper.float()
     )
     with torch.autocast(upper.device.type, enabled=False):
-        return torch.linalg.matrix_exp((above - above.mT) / 2)
+        return torch.linalg.matrix_exp(above - above.mT)

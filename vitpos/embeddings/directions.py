@@ -164,10 +164,11 @@ def golden(count: int) -> Directions:
     """Unit vectors that fill the circle evenly, in float64.
 
     A low-discrepancy sequence in the unit square, made normal and then of length one. Its steps are
-    powers of the root of ``x ** 3 = x + 1`` (Roberts 2018, the plastic number).
+    powers of the root of ``x ** 3 = x + 1`` (Roberts 2018, the plastic number), as near to it as
+    ten rounds get, which are in the author's code.
     """
     plastic = 2.0
-    for _ in range(60):
+    for _ in range(10):
         plastic = (1 + plastic) ** (1 / 3)
     steps = torch.tensor([1 / plastic, 1 / plastic**2], dtype=torch.float64)
     numbers = torch.arange(1, count + 1, dtype=torch.float64)
