@@ -12,7 +12,17 @@ from torch import nn
 from vitpos.attention import Attend
 from vitpos.embeddings.base import Site
 from vitpos.grid import Grid
-from vitpos.oracles.base import OBLONG, OTHER, SAME, SQUARE, Answer, Oracle, cases, gradients, wanted
+from vitpos.oracles.base import (
+    OBLONG,
+    OTHER,
+    SAME,
+    SQUARE,
+    Answer,
+    Oracle,
+    cases,
+    gradients,
+    wanted,
+)
 from vitpos.oracles.rotary import DEPTH, HEAD_DIM, HEADS, compared, made
 
 CPU = torch.device("cpu")
@@ -81,9 +91,7 @@ def visionllama(case):
         scale = case.trained.rows / case.grid.rows
         rotors = module.precompute_freqs_cis_2d(HEAD_DIM, case.grid.cells, scale=scale)
     else:
-        rotors = module.precompute_freqs_cis_2d_general(
-            HEAD_DIM, case.grid.cells, W=case.grid.cols
-        )
+        rotors = module.precompute_freqs_cis_2d_general(HEAD_DIM, case.grid.cells, W=case.grid.cols)
 
     def turn(x):
         return module.apply_rotary_emb_single(x.transpose(1, 2), rotors).transpose(1, 2)
