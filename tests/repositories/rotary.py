@@ -6,9 +6,9 @@ import math
 from types import SimpleNamespace
 
 import torch
-from repositories.loading import member, source
 from torch import nn
 
+from repositories.loading import member, source
 from vitpos.attention import Attend
 from vitpos.embeddings.base import Site
 from vitpos.grid import Grid
@@ -147,6 +147,7 @@ def liere(case):
             True, True, cls_token=False,
         )  # fmt: skip
     ours = made("rope_mixed_liere", case)
+    ours.frequencies.data /= 4  # exponentials of large matrices lose digits in float32
     raw = torch.zeros_like(theirs.generator_raw_params)
     raw[..., 0, 1] = -ours.frequencies.detach().flatten(2)
     theirs.generator_raw_params = nn.Parameter(raw)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import torch
 
 from vitpos.grid import Grid
-from vitpos.shapes import Waves
+from vitpos.shapes import Depths, Waves
 
 RULES = ("extrapolate", "pi", "ntk", "yarn")
 
@@ -59,7 +59,7 @@ def kept(fits: Waves, ramp: Ramp) -> Waves:
     return (part.log() / log(ramp.fits / ramp.part)).clamp(max=1)
 
 
-def depth(waves: Waves) -> Waves:
+def depth(waves: Waves) -> Depths:
     """0 for the shortest wave of a head, 1 for its longest, on a log scale; both axes alike."""
     length = waves.norm(dim=0, keepdim=True)
     turning = length > 0
