@@ -15,8 +15,8 @@ from vitpos.grid import Grid
 CPU, GRID = torch.device("cpu"), Grid(3, 5)
 SITE = Site(GRID, layer=1, prefix=0)
 TURNING = [name for name in networks.NAMES if isinstance(position(name), Rotary)]
-BROKEN = "rope_vjepa2_as_released"
-RIGID = [name for name in TURNING if name != BROKEN]
+BROKEN, CLAMPED = "rope_vjepa2_as_released", "rope_spiral_as_released"
+RIGID = [name for name in TURNING if name not in (BROKEN, CLAMPED)]
 COUNTED = [name for name in RIGID if networks.options(name)[name].get("coords") == "index"]
 FREE = ["rope_mixed", "rope_mixed_liere", "rope_mixed_pape"]
 MOVED = {"shift": 0.5, "jitter": 1.0, "rescale": 1.0, "local": 0.0}
@@ -65,6 +65,15 @@ def test_the_released_vjepa2_is_no_rotation():
     strategy = made(BROKEN)
 
     assert stretch(strategy) > 0.1
+    assert spread(strategy) > 0.1
+
+
+@torch.no_grad()
+def test_the_released_spiral_is_not_relative():
+    """It keeps norms, but its angles stop growing in corners."""
+    strategy = made(CLAMPED)
+
+    assert stretch(strategy) < 1e-5
     assert spread(strategy) > 0.1
 
 
@@ -137,7 +146,7 @@ def test_partial_rotation_leaves_the_last_channels(name):
     assert still[:8].sum() == (4 if name == "mrope" else 0)
 
 
-@pytest.mark.parametrize("name", TURNING)
+@pytest.mark.parametrize("name", [n for n in TURNING if n != CLAMPED])
 @torch.no_grad()
 def test_prefix_tokens_turn_as_the_switch_says(name):
     """Not at all, like a cell in the middle, or like one a step before the first."""
@@ -227,7 +236,7 @@ def test_a_head_is_served_whole_or_refused(name, head_dim):
     """No width is cut short in silence: as many planes turn as the strategy is meant to turn."""
     strategy = built(name, head_dim)
     if strategy is None:
-        unit = {BROKEN: 6, "mrope": 6, "rope_hdit": 8, "rope_spiral": 16}.get(name, 4)
+        unit = {BROKEN: 6, "mrope": 6, "rope_hdit": 8, "rope_spiral": 16, CLAMPED: 16}.get(name, 4)
         assert head_dim % 2 or head_dim % unit
         return
     share = {"rope_hdit": 0.5}.get(name, 1.0)

@@ -210,6 +210,16 @@ def unclamped(grid, angle):
     return (away <= rows.max() + 1e-6).nonzero().flatten()
 
 
+def spiral_as_released(case):
+    """With the clamping, everywhere."""
+    module = source("huajianduzhuo-code/Spiral_RoPE", "RoPE_DeiT/rope.py", pretend=("pdb",))
+    theirs = module.VisionRotaryEmbedding(
+        HEAD_DIM // 2, case.trained.rows, rotate=2, max_freq_lang=1.5, same_theta=False
+    )
+    ours = made("rope_spiral_as_released", case)
+    yield from compared(ours, case, lambda x: theirs(x.transpose(1, 2)).transpose(1, 2))
+
+
 def spiral_axial(case):
     """Two directions are the rotation of EVA-02, faster; nothing is clamped."""
     module = source("huajianduzhuo-code/Spiral_RoPE", "RoPE_DeiT/rope.py", pretend=("pdb",))
@@ -318,6 +328,7 @@ ORACLES = [
     Oracle("rope_mixed_pape", PAPE, "RoPEMixedPositionEncoder", pape, ALL),
     Oracle("rope_spiral", SPIRAL, "VisionRotaryEmbedding", spiral, EVEN),
     Oracle("rope_spiral", SPIRAL, "VisionRotaryEmbedding", spiral_axial, EVEN),
+    Oracle("rope_spiral_as_released", SPIRAL, "VisionRotaryEmbedding", spiral_as_released, EVEN),
     Oracle("harope", "Studentxll/HARoPE", "SVDBasedMatrix", harope, ALL),
     Oracle("rope_gta", GTA, SO2, gta("rope_gta"), ALL),
     Oracle("rope_value", GTA, SO2, gta("rope_value"), ALL),

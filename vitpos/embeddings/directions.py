@@ -12,8 +12,8 @@ from typing_extensions import Unpack, override
 
 from vitpos.embeddings.axial import Fixed, halved
 from vitpos.embeddings.base import Constant, Trunk
-from vitpos.embeddings.rotary import Rotary, Switches, spectrum
-from vitpos.shapes import Directions, Spectrum, Waves
+from vitpos.embeddings.rotary import Rotary, Switches, product, spectrum
+from vitpos.shapes import Angles, Directions, Places, Spectrum, Waves
 
 
 class Learned(Rotary):
@@ -115,8 +115,8 @@ class Spiral(Fixed):
     the next follow, so that each direction has wavelengths of its own. Two directions are `Axial`.
 
     https://arxiv.org/abs/2602.03227. The released code turns the map of angles as if it were an
-    image and repeats its border, so that angles stop growing in the corners of the grid; here they
-    are the projections that the paper describes.
+    image and repeats its border, so that angles stop growing in the corners of the grid
+    (`SpiralAsReleased`); here they are the projections that the paper describes.
     """
 
     def __init__(
@@ -140,6 +140,24 @@ class Spiral(Fixed):
         by_row = torch.stack([own * angle.cos(), own * angle.sin()])
         by_col = torch.stack([-own * angle.sin(), own * angle.cos()])
         self.fixed = Constant(torch.cat([by_row, by_col], dim=-1)[:, None])
+
+
+class SpiralAsReleased(Spiral):
+    """`Spiral` as its code has it: no angle leaves the range that its axis has on the grid.
+
+    A map of angles is turned around the middle of the grid, and its border is repeated where it
+    does not reach. In the corners logits depend on more than the offset.
+    """
+
+    @override
+    def phases(self, places: Places, waves: Waves) -> Angles:
+        low, high = places.amin(1), places.amax(1)
+        middle, reach = (low + high) / 2, (high - low) / 2
+        size = waves.norm(dim=0)[:, None]  # [heads, 1, planes]
+        axis = torch.arange(self.planes, device=places.device) // halved(self.planes)
+        limit = size * reach[axis]
+        turned = product(places - middle[:, None], waves)
+        return turned.clamp(-limit, limit) + size * middle[axis]
 
 
 def rotated(magnitude: Spectrum, depth: int, heads: int) -> Tensor:

@@ -88,7 +88,11 @@ class Rotary(PositionEmbedding, ABC):
     def angles(self, site: Site) -> Angles:
         """The angle of every plane at every cell, in radians."""
         waves = self.waves(site.layer)
-        return product(self.places(site, waves.device), self.met(waves, site))
+        return self.phases(self.places(site, waves.device), self.met(waves, site))
+
+    def phases(self, places: Places, waves: Waves) -> Angles:
+        """The angle of every plane at every place; rotations are relative if it is linear."""
+        return product(places, waves)
 
     @final
     def met(self, waves: Waves, site: Site) -> Waves:
@@ -110,7 +114,7 @@ class Rotary(PositionEmbedding, ABC):
         """What each plane of each token is turned by, prefix tokens first."""
         waves = self.waves(site.layer)
         places, waves = self.places(site, waves.device), self.met(waves, site)
-        angles = product(places, waves)
+        angles = self.phases(places, waves)
         if site.prefix and self.prefix != "identity":
             lead = places.mean(1) if self.prefix == "centre" else self.before(places, site)
             first = product(lead[:, None], waves).expand(-1, site.prefix, -1)
