@@ -39,7 +39,7 @@ COORDS = (
 NEW_GRID = ("extrapolate", "rescale", "pi", "ntk", "yarn")
 ORDERS = ("raster", "snake", "hilbert", "morton", "spiral", "random")
 PAIRINGS = ("neighbours", "halves", "quarters")
-RESAMPLE = ("bicubic", "bilinear", "nearest")
+RESAMPLE = ("bicubic", "bilinear", "corners", "nearest")
 PREFIX = ("none", "learned", "identity", "centre", "before", "zero")
 
 SWITCHES = {

@@ -9,7 +9,7 @@ from vitpos.embeddings.axial import Fixed
 from vitpos.embeddings.base import Constant, Site, Trunk
 from vitpos.embeddings.rotary import spectrum
 from vitpos.grid import Grid
-from vitpos.orders import counted, numbers
+from vitpos.orders import known, numbers
 from vitpos.shapes import Place, Places
 
 
@@ -36,8 +36,7 @@ class Sequence(Fixed):
         self, trunk: Trunk, *, theta: float, order: str, **switches: Unpack[Turning]
     ) -> None:
         super().__init__(trunk, coords="index", augment=STEADY, **switches)
-        counted(trunk.grid, order)  # raises if there is no such order
-        self.order = order
+        self.order = known(order)
         own = spectrum(theta, self.planes)
         self.fixed = Constant(torch.stack([own, torch.zeros_like(own)])[:, None])
 
