@@ -7,6 +7,11 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Asked by pytest."""
+    add(parser)
+
+
+def add(parser: pytest.Parser) -> None:
     """`--embedding` and `--plugin`."""
     group = parser.getgroup("vitpos")
     group.addoption("--embedding", default="", help="vitpos.contract examines these: a,b+c")
