@@ -97,10 +97,9 @@ class LogSpaced(Continuous):
         if hidden < 1:
             raise ValueError(f"hidden must be at least 1, not {hidden}")
         self.first = nn.ModuleList(nn.Linear(2, hidden) for _ in range(self.layers))
-        self.second = nn.ModuleList(
-            nn.Linear(hidden, trunk.heads, bias=False) for _ in range(self.layers)
-        )
+        self.second = nn.Parameter(torch.empty(self.layers, trunk.heads, hidden))
         begin(self)
+        nn.init.trunc_normal_(self.second, std=STD)
         warmth = torch.full((trunk.depth, trunk.heads, 1, 1), log(10))
         self.warmth = nn.Parameter(warmth) if cosine else None
 
@@ -111,7 +110,7 @@ class LogSpaced(Continuous):
         own, steps = self.own(site), [max(1, side - 1) for side in self.counted(site.grid)]
         parts = 8 * offsets / offsets.new_tensor(steps)
         spaced = parts.sign() * torch.log2(1 + parts.abs()) / log2(8)
-        found = linear(linear(spaced, self.first[own]).relu(), self.second[own])
+        found = linear(applied(self.first[own], spaced).relu(), self.second[own])
         return 16 * found.sigmoid().permute(2, 0, 1)
 
     @override
@@ -159,20 +158,25 @@ class Dynamic(Continuous):
         sizes = zip(self.trunk.grid, self.counted(site.grid), strict=True)
         scale = offsets.new_tensor([trained / side for trained, side in sizes])
         first, *rest = cast(list[nn.Module], self.perceptrons[self.own(site)])
-        x = linear(offsets * scale, first)
+        x = applied(first, offsets * scale)
         for norm, layer in zip(rest[:3], rest[3:], strict=True):
             assert isinstance(norm, nn.LayerNorm)
             weight, bias = norm.weight.float(), norm.bias.float()
-            x = linear(F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps).relu(), layer)
+            x = F.layer_norm(x, norm.normalized_shape, weight, bias, norm.eps)
+            x = applied(layer, x.relu())
         return x.permute(2, 0, 1)
 
 
-def linear(x: Tensor, layer: nn.Module) -> Tensor:
-    """What a linear layer makes of `x` in float32, whatever its weights and autocast say."""
+def applied(layer: nn.Module, x: Tensor) -> Tensor:
+    """What a linear layer makes of `x`, in float32."""
     assert isinstance(layer, nn.Linear)
-    bias = None if layer.bias is None else layer.bias.float()
+    return linear(x, layer.weight, layer.bias)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The product with a matrix in float32, whatever its precision and autocast say."""
     with torch.autocast(x.device.type, enabled=False):
-        return F.linear(x.float(), layer.weight.float(), bias)
+        return F.linear(x.float(), weight.float(), None if bias is None else bias.float())
 
 
 def begin(module: nn.Module) -> None:
@@ -180,5 +184,4 @@ def begin(module: nn.Module) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=STD)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)

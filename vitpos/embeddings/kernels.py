@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack, override
 
 from vitpos.embeddings.base import Constant, Site, Trunk
-from vitpos.embeddings.continuous import linear
+from vitpos.embeddings.continuous import applied
 from vitpos.embeddings.distance import Distant, Switches
 from vitpos.shapes import Bias
 
@@ -89,8 +89,8 @@ class Fire(Distant):
     def bias(self, site: Site) -> Bias:
         own = self.own(site)
         part = self.part(self.apart(site, self.c.device), own)
-        hidden = linear(part[..., None], self.first[own]).relu()
-        return linear(hidden, self.second[own]).permute(2, 0, 1)
+        hidden = applied(self.first[own], part[..., None]).relu()
+        return applied(self.second[own], hidden).permute(2, 0, 1)
 
     def part(self, apart: Tensor, own: int) -> Float[Tensor, "cells cells"]:
         """Distances from 0 to at most 1."""
