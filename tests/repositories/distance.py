@@ -131,6 +131,7 @@ def fire(case):
             position("fire", grid=case.trained, prefix=case.prefix, changes={"limit": long})
         )
         ours.multiplier.data.fill_(-0.9)
+        ours.c.data.fill_(-0.8)  # smaller ones say almost nothing: their gradient is rounding
         limit = ours.limit().item()
         theirs = module.FIRE(HEADS, ours.first[0].out_features, init_L=limit).eval()
         own = [ours.c, ours.multiplier]
@@ -195,7 +196,7 @@ def dpb(case):
 
 
 SQUARES = ((SQUARE, SQUARE), (SQUARE, Grid(6, 6)))
-ROWS = ((Grid(1, 9), Grid(1, 9)), (Grid(1, 6), Grid(1, 14)))
+ROWS = ((Grid(1, 9), Grid(1, 9)), (Grid(1, 5), Grid(1, 12)))
 ALL = (*SAME, *OTHER)
 ORACLES = [
     Oracle(

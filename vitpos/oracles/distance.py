@@ -119,8 +119,10 @@ def dpb(case: Case) -> Iterator[Answer]:
     order: list[Tensor] = [weight for layer in layers for weight in layer.parameters()]
     for other_weight, weight in zip(theirs.parameters(), order, strict=True):
         other_weight.data.copy_(weight.data)
-    offsets = case.grid.offsets(torch.device("cpu")).float()
-    mine, other = said(ours, case), padded(theirs(offsets)[None], case)
+    rows, cols = (torch.arange(1.0 - side, side) for side in case.grid)
+    table = theirs(torch.cartesian_prod(rows, cols))
+    numbers = case.grid.offset_numbers(table.device)
+    mine, other = said(ours, case), padded(table[numbers][None], case)
     yield Answer("logits", mine, other)
     names = [f"gradient of weight {i}" for i in range(len(order))]
     yield from map(
