@@ -14,7 +14,7 @@ from vitpos.grid import Grid
 from vitpos.oracles.base import OTHER, SAME, SQUARE, Answer, Case, Oracle, cases, gradients, wanted
 from vitpos.oracles.bias import HEAD_DIM, HEADS, padded, said
 from vitpos.oracles.distance import learned, log_spaced, same_gradients, shared_with
-from vitpos.specimens import loud, position
+from vitpos.specimens import loud, noise, position
 
 
 def croma(case):
@@ -131,7 +131,7 @@ def fire(case):
             position("fire", grid=case.trained, prefix=case.prefix, changes={"limit": long})
         )
         ours.multiplier.data.fill_(-0.9)
-        ours.c.data.fill_(-0.8)  # smaller ones say almost nothing: their gradient is rounding
+        ours.c.data.fill_(-0.8)
         limit = ours.limit().item()
         theirs = module.FIRE(HEADS, ours.first[0].out_features, init_L=limit).eval()
         own = [ours.c, ours.multiplier]
@@ -146,6 +146,8 @@ def fire(case):
             mine, other = mine[..., -1:, :], other[..., -1:, :]
         yield Answer(f"logits, L {long}", mine, other)
         asked = [theirs.c, theirs.L_multiplier, *theirs.mlp.parameters()]
+        alike = noise(*mine.shape, seed=7)  # makes all weights positive: c is lost in rounding else
+        mine, other = mine * alike, other * alike
         c, multiplier, *rest = gradients([mine], own)
         found = [c[case.layer], multiplier[case.layer], *rest]
         yield from map(

@@ -41,7 +41,7 @@ class KerpleLog(Kerple):
 
 
 class KerplePower(Kerple):
-    """``-a distance ** p``, with `p` at most 2; where `p` is 1 this is ALiBi."""
+    """``-a distance ** p``, with `p` at most 2; where `p` is 1, ALiBi with slopes above 0.01."""
 
     @override
     def bias(self, site: Site) -> Bias:
