@@ -40,16 +40,24 @@ def bias(name, grid, layer=0, trained=None, **changes):
     return strategy.bias(Site(grid, layer, 0))
 
 
+def same(name, a, b):
+    """Bit for bit, but for learned functions that are asked pair by pair."""
+    if name in ("kerple_log", "kerple_power", "fire"):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
+    else:
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize("name", TOEPLITZ)
 @given(grid=grids, layer=layers)
 @few
 @torch.no_grad()
 def test_equal_offsets_get_equal_numbers(name, grid, layer):
-    """Moving query and key together by a row or a column changes no bias, bit for bit."""
+    """Moving query and key together by a row or a column changes no bias."""
     cells = bias(name, grid, layer).unflatten(1, grid).unflatten(3, grid)
 
-    assert torch.equal(cells[:, 1:, :, 1:], cells[:, :-1, :, :-1])
-    assert torch.equal(cells[:, :, 1:, :, 1:], cells[:, :, :-1, :, :-1])
+    same(name, cells[:, 1:, :, 1:], cells[:, :-1, :, :-1])
+    same(name, cells[:, :, 1:, :, 1:], cells[:, :, :-1, :, :-1])
 
 
 @pytest.mark.parametrize("name", SEQUENCE)
@@ -69,11 +77,11 @@ def test_equal_steps_along_the_sequence_get_equal_numbers(name, grid, order):
 @few
 @torch.no_grad()
 def test_distance_is_blind_to_mirrors(name, grid, layer):
-    """An offset, its opposite and its mirror images get the same number, bit for bit."""
+    """An offset, its opposite and its mirror images get the same number."""
     cells = bias(name, grid, layer).unflatten(1, grid).unflatten(3, grid)
 
-    assert torch.equal(cells, cells.flip(1, 3))
-    assert torch.equal(cells, cells.flip(2, 4))
+    same(name, cells, cells.flip(1, 3))
+    same(name, cells, cells.flip(2, 4))
 
 
 @pytest.mark.parametrize("name", ["swin_rpb", "beit_rpb", "t5_bucket2d", "swinv2_cpb", "dpb"])

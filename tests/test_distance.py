@@ -243,7 +243,7 @@ def test_views_are_as_wide_as_they_say(view, degrees):
 
 @torch.no_grad()
 def test_a_head_that_looks_up_sees_rows_above():
-    """The first head of 180 degrees sees its own row and those above, at its and its layer's slope."""
+    """The first head of 180 degrees sees its row and those above, at its slope and the layer's."""
     strategy = position("lookhere", changes={"view": 180}, heads=4, depth=3)
     for layer, scale in ((0, 3.0), (1, 2.0), (2, 1.0)):
         first = strategy.bias(Site(Grid(3, 3), layer, 0))[0, 4].unflatten(-1, (3, 3))
