@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from vitpos.embeddings.base import Site, Trunk
 from vitpos.embeddings.bias import Biased, spread
-from vitpos.orders import counted, numbers
+from vitpos.orders import known, numbers
 from vitpos.shapes import Asked, Bias
 
 
@@ -112,8 +112,7 @@ class SequenceBuckets(Bucketed):
         super().__init__(
             trunk, buckets=buckets, limit=limit, shared=shared, scaled=scaled, prefix=prefix
         )
-        counted(trunk.grid, order)
-        self.order = order
+        self.order = known(order)
         self.weight = nn.Parameter(std * torch.randn(self.layers, trunk.heads, buckets))
 
     @override

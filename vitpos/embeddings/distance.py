@@ -12,7 +12,7 @@ from typing_extensions import Unpack, override
 from vitpos.embeddings.base import Constant, Site, Trunk
 from vitpos.embeddings.bias import Biased
 from vitpos.embeddings.coordinates import Coordinates
-from vitpos.orders import counted, numbers
+from vitpos.orders import known, numbers
 from vitpos.shapes import Bias
 
 NORMS = ("euclidean", "manhattan", "chebyshev")
@@ -93,8 +93,7 @@ class SequenceDistance(Biased):
 
     def __init__(self, trunk: Trunk, *, order: str, slopes: str, prefix: str) -> None:
         super().__init__(trunk, prefix=prefix)
-        counted(trunk.grid, order)
-        self.order = order
+        self.order = known(order)
         self.slopes = Slopes(trunk, slopes)
 
     @override
