@@ -3,10 +3,11 @@
 from torch import nn
 
 from repositories.loading import source
+from vitpos.embeddings.base import Site
 from vitpos.grid import Grid
 from vitpos.oracles.base import SAME, SQUARE, Answer, Oracle, cases, gradients
 from vitpos.oracles.bias import HEAD_DIM, HEADS, flat, padded, relative, said, unflat
-from vitpos.specimens import loud, position
+from vitpos.specimens import loud, noise, position
 
 
 def beit(name):
@@ -51,6 +52,30 @@ def levit_bias(case):
     yield Answer("gradient of the table", own[case.layer].flatten(1), grad)
 
 
+def lape_rpb(case):
+    """LaPE's attention with a normed bias after a CLS token, on a square: its tokens."""
+    module = source("Ingrid725/LaPE", "vision_transformer.py")
+    ours = loud(position("lape_rpb", grid=case.trained, prefix=1))
+    theirs = module.RPE_Attention(
+        HEADS * HEAD_DIM, HEADS, join_type="LN", num_patches=case.grid.cells
+    )
+    table = nn.Parameter(ours.weight.detach()[case.layer].flatten(1).T)
+    gain, shift = (x.detach()[case.layer].flatten().clone() for x in (ours.gain, ours.shift))
+    theirs.relative_position_bias_table = table
+    theirs.pe_norm.weight, theirs.pe_norm.bias = nn.Parameter(gain), nn.Parameter(shift)
+    x = noise(2, 1 + case.grid.cells, HEADS * HEAD_DIM)
+    q, k, v = theirs.qkv(x).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+    bias = ours.logits(q, k, Site(case.grid, case.layer, 1))
+    attention = (q @ k.mT * HEAD_DIM**-0.5 + bias).softmax(-1)
+    mine, other = theirs.proj((attention @ v).transpose(1, 2).flatten(2)), theirs(x)
+    yield Answer("tokens", mine, other)
+    own = gradients([mine], [ours.weight, ours.gain, ours.shift])
+    grads = gradients([other], [table, theirs.pe_norm.weight, theirs.pe_norm.bias])
+    yield Answer("gradient of the table", own[0][case.layer].flatten(1).T, grads[0])
+    yield Answer("gradient of gains", own[1][case.layer].flatten(), grads[1])
+    yield Answer("gradient of shifts", own[2][case.layer].flatten(), grads[2])
+
+
 PRETEND = ("kernels", "kernels.window_process", "kernels.window_process.window_process")
 SQUARES = ((SQUARE, SQUARE), (Grid(5, 5), Grid(5, 5)))
 ORACLES = [
@@ -77,5 +102,12 @@ ORACLES = [
         "levit.py Attention",
         levit_bias,
         cases(SQUARES, (0, 1)),
+    ),
+    Oracle(
+        "lape_rpb",
+        "Ingrid725/LaPE",
+        "vision_transformer.py RPE_Attention",
+        lape_rpb,
+        cases(SQUARES, (1,)),
     ),
 ]

@@ -1,6 +1,7 @@
 """Biases from a table: one number for each offset."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
@@ -10,6 +11,8 @@ from vitpos.embeddings.bias import Biased, spread
 from vitpos.embeddings.geometric import regridded
 from vitpos.embeddings.resampling import known, resized
 from vitpos.shapes import Bias
+
+EPS = 1e-5  # of LayerNorm
 
 
 def started(*shape: int, std: float) -> nn.Parameter:
@@ -51,6 +54,36 @@ class RelativeTable(Biased):
         if self.resample == "geometric":
             return regridded(table, rows, cols)
         return resized(table, rows, cols, resample=self.resample, antialias=self.antialias)
+
+
+class NormedTable(RelativeTable):
+    """A table of offsets whose rows of biases go through a LayerNorm over keys (LaPE).
+
+    Yu et al. 2023, https://arxiv.org/abs/2212.05262, for relative positions. Every key has a gain
+    and a shift of its own, in each layer, so that the bias is no longer one of offsets alone.
+    Another grid gets the gains and shifts resized as images, like the table.
+    """
+
+    def __init__(
+        self, trunk: Trunk, *, std: float, shared: bool, resample: str, antialias: bool, prefix: str
+    ) -> None:
+        super().__init__(
+            trunk, std=std, shared=shared, resample=resample, antialias=antialias, prefix=prefix
+        )
+        self.resample = known(resample)
+        self.gain = nn.Parameter(torch.ones(self.layers, *trunk.grid))
+        self.shift = nn.Parameter(torch.zeros(self.layers, *trunk.grid))
+
+    @override
+    def bias(self, site: Site) -> Bias:
+        own, cells = self.own(site), site.grid.cells
+        gain, shift = resized(
+            torch.stack([self.gain[own], self.shift[own]]),
+            *site.grid,
+            resample=self.resample,
+            antialias=self.antialias,
+        )
+        return F.layer_norm(super().bias(site), (cells,), gain.flatten(), shift.flatten(), EPS)
 
 
 class FoldedTable(Biased):
