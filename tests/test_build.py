@@ -169,7 +169,7 @@ def rules_of_shape():
     for name in NAMES:
         for key, rules in networks.options(name)[name].get("_needs_", {}).items():
             if "multiple_of" in rules:
-                yield name, key, rules["multiple_of"] + 2
+                yield name, key, rules["multiple_of"] + 1
             if "at_least" in rules:
                 yield name, key, rules["at_least"] - 1
             if "one_of" in rules:

@@ -37,7 +37,7 @@ COORDS = (
 NEW_GRID = ("extrapolate", "rescale", "pi", "ntk", "yarn")
 ORDERS = ("raster", "snake", "hilbert", "morton", "spiral", "random")
 RESAMPLE = ("bicubic", "bilinear", "corners", "nearest")
-PREFIX = ("none", "learned", "identity", "centre", "before", "zero")
+PREFIX = ("none", "learned", "identity", "centre", "before", "origin", "zero")
 
 SWITCHES = {
     "inject": Switch(
