@@ -19,6 +19,8 @@ ours are set for images.
 from math import log
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from vitpos.grid import Grid
 from vitpos.shapes import Waves
@@ -43,7 +45,7 @@ def stretched(waves: Waves, trained: Grid, grid: Grid, rule: str) -> Waves:
             return waves * (stays + (1 - stays) / ratio)
 
 
-def depth(waves: Waves) -> Waves:
+def depth(waves: Waves) -> Float[Tensor, "1 #heads planes"]:
     """0 for the shortest wave of a head, 1 for its longest, on a log scale; both axes alike."""
     length = waves.norm(dim=0, keepdim=True)
     turning = length > 0
