@@ -13,11 +13,11 @@ Three switches of every strategy that works with coordinates. `coords` is the un
 ``turn``       ``index1`` as part of a full turn, 0 to 2 pi          DETR, normalised
 ``aspect``     middles of cells, the longer side from -1 to 1,       HDiT
                the other in the same unit, around 0
+``longer``     as ``aspect``, but both sides start like ``centre``   DINOv3 (max)
+``shorter``    as ``longer``, in units of the shorter side           DINOv3 (min)
 =============  ====================================================  ===========================
 
-A single row or column is where its first cell is. DINOv3's options `min` and `max` are ``aspect``
-moved by a constant (they start both sides at -1, and `min` counts in the shorter one); its released
-models use ``centre``.
+A single row or column is where its first cell is. DINOv3's released models use ``centre``.
 
 `new_grid` is what another grid than the trained one does to it: ``extrapolate`` goes on with cells
 of the same size, ``rescale`` fits the new grid into the extent of the trained one ("position
@@ -80,7 +80,8 @@ class Coordinates:
         side, trained = grid[i], self.trained[i]
         rescale = self.new_grid == "rescale"
         span = side if rescale else trained  # cells that make up the whole image
-        longest = max(grid) if rescale else max(self.trained)
+        whole = grid if rescale else self.trained
+        longest = max(whole)
         match self.kind:
             case "index":
                 return (trained / side if rescale else 1.0), 0.0
@@ -100,6 +101,9 @@ class Coordinates:
             case "turn":
                 step = 2 * pi / (span + 1e-6)
                 return step, step
+            case "longer" | "shorter":
+                reference = longest if self.kind == "longer" else min(whole)
+                return 2 / reference, 1 / reference - 1
             case _:
                 return 2 / longest, (1 - span) / longest
 
