@@ -10,6 +10,19 @@ torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one anot
 COMBINATIONS = ["learned1d+rope_mixed", "peg+alibi2d+rope2d"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--embedding` and `--plugin`."""
+    group = parser.getgroup("vitpos")
+    group.addoption("--embedding", default="", help="examine these only: a,b+c")
+    group.addoption(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="trust the strategies of this package; may be given again",
+    )
+
+
 def chosen(options: pytest.Config) -> list[str]:
     """The strategies that were asked for: by name, else of the plugins, else all."""
     plugins.trust(options.getoption("plugin", []))
