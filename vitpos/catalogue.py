@@ -20,6 +20,7 @@ GROUPS = {  # as they are asked for, and their folders
     "backbones": "backbone",
     "trainings": "training",
     "patches": "patch",
+    "studies": "study",
 }
 
 
@@ -61,6 +62,8 @@ def read(path: Path) -> Entry:
     if isinstance(own, dict):  # an embedding holds its own key
         options = own
     lines = [*header(text), "", "", ""]
+    if path.parent.name == "study":
+        lines[1:3] = [str(options.get("source", "")), str(options.get("question", ""))]
     rule = options.get("new_grid", options.get("resample"))
     return Entry(
         name=path.stem,

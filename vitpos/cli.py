@@ -1,6 +1,7 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -140,6 +141,31 @@ def resume(
         from vitpos import experiment
 
         experiment.resume(path, show)
+
+
+@app.command()
+def sweep(
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
+    ] = False,
+) -> None:
+    """Run a study: `vitpos sweep study=schh2024`."""
+    from vitpos import plan, progress
+
+    words = overrides or []
+    planned = plan.planned(words)
+    if commands:
+        say("\n".join(progress.commands(planned)))
+    elif dry_run:
+        from vitpos.counting import sizes
+
+        say("\n".join(progress.lines(planned, sizes(planned))))
+    else:
+        from vitpos import sweep as sweeps
+
+        sweeps.run(planned, shlex.join(["vitpos", "sweep", *words]))
 
 
 @app.command("list")

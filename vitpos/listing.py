@@ -12,6 +12,7 @@ KEYS = {
     "backbones": "backbone=...    sizes of the transformer",
     "trainings": "training=...    how long and how it learns",
     "patches": "patch=...       how pixels become tokens",
+    "studies": "study=...       questions: `vitpos sweep study=...`",
 }
 
 
