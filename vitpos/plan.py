@@ -61,7 +61,7 @@ def planned(words: Iterable[str]) -> Plan:
     if seeds is not None:
         count = int(seeds) if re.fullmatch(r"\d{1,4}", seeds) else seeds
         design = typed(Design, asdict(found.design) | {"seeds": count}, "", problems.append)
-        found = replace(found, design=design)
+        found = replace(found, design=design or found.design)
     for key in OURS:
         if key in asked:
             hint = "seeds=N are the first N" if key == "seed" else "it is that of the arm"

@@ -105,8 +105,8 @@ def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
         f" {design.smallest_effect} on"
     )
     yield f"all runs: {shlex.join(word for word in spelled(arms[0].overrides) if word in common)}"
-    for wanted in study.then:
-        yield f"then: vitpos eval RUN {shlex.join(spelled(wanted))}"
+    if study.then:
+        yield f"then: {'; '.join(' '.join(spelled(wanted)) for wanted in study.then)}"
     yield from (f"left out: {name}: {reason}" for name, reason in study.without.items())
     yield ""
     yield from table(arms, common, sizes)

@@ -112,9 +112,9 @@ def study(name: str, data: Any, report: Report) -> Study | None:
         if any(key in arm.overrides for arm in arms):
             report(Problem(f"{key} is set by the study"))
     then = evaluations(parts["then"], report)
+    judged(data.get("metric"), then, report)
     if design is None:
         return None
-    judged(design, then, report)
     return Study(name, design, arms, {k: str(v) for k, v in parts["without"].items()}, then)
 
 
@@ -214,13 +214,13 @@ def evaluations(then: Options, report: Report) -> tuple[Options, ...]:
     return tuple(dict(chosen) for chosen in product(*pairs) if chosen)
 
 
-def judged(design: Design, then: Sequence[Options], report: Report) -> None:
-    """The metric is one that the runs will have."""
-    found = METRIC.fullmatch(design.metric)
-    if not found:
-        report(Problem(f"metric = {design.metric}: must be like test/accuracy or test/accuracy@48"))
-    elif found["size"] and int(found["size"]) not in [e.get("image_size") for e in then]:
-        report(Problem(f"metric = {design.metric}: then.image_size has no {found['size']}"))
+def judged(metric: Any, then: Sequence[Options], report: Report) -> None:
+    """The metric is one that the runs will have; that it is missing is said elsewhere."""
+    found = METRIC.fullmatch(str(metric))
+    if metric is not None and not found:
+        report(Problem(f"metric = {metric}: must be like test/accuracy or test/accuracy@48"))
+    elif found and found["size"] and int(found["size"]) not in {e.get("image_size") for e in then}:
+        report(Problem(f"metric = {metric}: then.image_size has no {found['size']}"))
 
 
 def unknown(what: str, name: Any, known: Iterable[str]) -> Problem:
