@@ -288,7 +288,7 @@ def test_nothing_heavy_is_loaded_to_read_a_study() -> None:
 def small(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """A plan of two arms and two seeds in a folder of its own, and the study of that name."""
     found = made(then={"image_size": [35]})
-    monkeypatch.setattr(studies, "path", lambda name: studies.Path(name))
+    monkeypatch.setattr(studies, "path", studies.Path)
     monkeypatch.setattr("vitpos.plan.read", lambda name: found)
     return planned(["study=made", f"outputs={tmp_path}"])
 
@@ -317,9 +317,7 @@ def test_commands_can_be_typed_into_a_shell(small: Plan, capsys: Any, tmp_path: 
     """A line for each member; that of a finished one is a comment, a broken one is resumed."""
     words = ("dataset=mnist5k", "training=smoke")
     finished = folder(tmp_path, *words, "embedding=none")
-    (finished / "evaluations.jsonl").write_bytes(
-        b"".join([row_of("mnist5k", "test", 35)])
-    )
+    (finished / "evaluations.jsonl").write_bytes(b"".join([row_of("mnist5k", "test", 35)]))
     broken = folder(tmp_path, *words, "embedding=learned1d", status="interrupted")
     lines = sweep(capsys, tmp_path, "--commands")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import networks
-import pytest
 import torch
 from small_runs import whole
 

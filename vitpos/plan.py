@@ -106,8 +106,8 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
     for seed in range(study.design.seeds):
         for arm, words, composed in arms:
             run = replace(composed, seed=seed)
-            words = (*words, f"seed={seed}")
-            members.append(Member(study, arm, seed, words, run, config.identity(run)))
+            own = (*words, f"seed={seed}")
+            members.append(Member(study, arm, seed, own, run, config.identity(run)))
     return Plan(study, tuple(members))
 
 
@@ -130,7 +130,8 @@ def sizes(study: Study, run: Run) -> Iterator[Problem]:
     for wanted in study.then:
         size = wanted.get("image_size", run.dataset.size)
         if size % run.patch.size:
-            yield Problem(f"then.image_size = {size}: not a multiple of patches of {run.patch.size}")
+            message = f"then.image_size = {size}: not a multiple of patches of {run.patch.size}"
+            yield Problem(message)
 
 
 def told(problem: Problem, arms: list[str], of: int) -> Problem:

@@ -44,11 +44,15 @@ def identity(run: Record) -> str:
     return ""
 
 
-def missing(member: Member) -> list[list[str]]:
-    """The evaluations of a finished member that are still to make, as words after `vitpos`."""
-    alone = Plan(member.study, (member,))
-    run = there(alone).get(member.identity)
-    return [] if run is None else evaluations(member, run.path, rows(run.path))
+def missing(member: Member, path: Path | None) -> list[list[str]]:
+    """The evaluations of a finished member that are still to make, as words after `vitpos`.
+
+    `path` is where it lies, None if it is new in the folder of the study.
+    """
+    usual = place(member.run).expanduser()
+    near = sorted(usual.parent.glob(f"{usual.name}*")) if path is None else [path]
+    found = [one for one in near if identity(records.read(one)) == member.identity]
+    return evaluations(member, found[-1], rows(found[-1])) if found else []
 
 
 def evaluations(member: Member, path: Path, done: list[dict[str, Any]]) -> list[list[str]]:
@@ -70,7 +74,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def folders(plan: Plan) -> list[str]:
-    """Where the members lie: the folder of the study, and runs of other studies that are the same."""
+    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
     own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
     known = [run.path for run in there(plan).values()]
     return own + sorted(str(path) for path in known if str(path.parent) not in own)
@@ -93,7 +97,7 @@ def commands(plan: Plan) -> Iterator[str]:
 
 
 def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """What a sweep would do, for people; `sizes` are parameters of each arm, and of its position."""
+    """What a sweep would do, for people; `sizes` are each arm's parameters, and its position's."""
     study, design = plan.study, plan.study.design
     arms = list({member.arm.name: member.arm for member in plan.members}.values())
     common = set.intersection(*(set(spelled(arm.overrides)) for arm in arms))
@@ -119,12 +123,12 @@ def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
 
 def table(arms: list[Arm], common: set[str], sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     """A line for each arm: parameters, what it is compared with, what is its own."""
-    rows = [("arm", "parameters", "position", "against", "what differs")]
+    cells = [["arm", "parameters", "position", "against", "what differs"]]
     for arm in arms:
         own = shlex.join(word for word in spelled(arm.overrides) if word not in common)
         counted = [count_words(size) for size in sizes.get(arm.name, ())] or ["?", "?"]
-        rows.append((arm.name, *counted, arm.baseline or "(baseline)", own))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
+        cells.append([arm.name, *counted, arm.baseline or "(baseline)", own])
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    for row in cells:
         padded = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
         yield "  ".join([*padded, row[4]]).rstrip()

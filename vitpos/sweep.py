@@ -58,7 +58,7 @@ def attempt(member: Member, before: Record | None, number: str, stop: Stop) -> i
     code = 0
     if status != "finished":
         code = wait(["resume", str(before.path)] if before else ["train", *member.words], stop)
-    for words in [] if code or stop.signal else missing(member):
+    for words in [] if code or stop.signal else missing(member, before.path if before else None):
         code = code or (0 if stop.signal else wait(words, stop))
     return code
 
