@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[str | Sequence[str], Sequence[str]]] = {
     "39 theta": ("embedding.rope2d.theta=1", ["theta = 1", "above 1"]),
     "39 nan": ("embedding.rope2d.theta=nan", ["theta = nan", "finite"]),
     "39 layers": (
-        ["embedding=learned1d", "embedding.learned1d.layers=[7]"], ["layers = [7]", "0 to 3"]
+        ["embedding=peg", "embedding.peg.layers=[7]"], ["layers = [7]", "0 to 3"]
     ),
     "39 target": ("embedding.rope2d._target_=os.system", ["unknown key embedding.rope2d._target_"]),
     "41 mlp": ("backbone.mlp_ratio=0", ["backbone.mlp_ratio = 0", "above 0"]),

@@ -116,7 +116,7 @@ def complete(monkeypatch, line):
         ("backbone.pool=", ["backbone.pool=mean", "backbone.pool=cls"]),
         ("embedding=rope_mixed embedding.rope_mixed.t", None),
         ("embedding=alibi2d+rope_mixed embedding.rope_mixed.th", None),
-        ("embedding.rope2d.new_grid=r", ["embedding.rope2d.new_grid=rescale"]),
+        ("embedding.rope2d.new_grid=n", ["embedding.rope2d.new_grid=ntk"]),
         ("embedding=rope2d+swin", ["embedding=rope2d+swin_rpb"]),
         ("embedding=[rope2d,swin", ["embedding=[rope2d,swin_rpb"]),
         ("embedding.rope2d._", []),

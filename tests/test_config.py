@@ -125,7 +125,7 @@ def test_options_of_a_strategy_keep_their_kind():
         ("embedding=peg embedding.peg.layers=[9]", "blocks are numbered 0 to 3", ""),
         ("embedding=peg embedding.peg.layers=[]", "blocks are numbered 0 to 3", ""),
         ("embedding=peg embedding.peg.kernel=2", "embedding.peg.kernel = 2: must be one of", ""),
-        ("embedding.rope2d.new_grid=crop", "must be one of extrapolate, rescale", ""),
+        ("embedding.rope2d.new_grid=crop", "must be one of extrapolate, pi, ntk, yarn", ""),
         ("embedding.rope2d.theta=1", "embedding.rope2d.theta = 1.0: must be above 1", ""),
         ("device=gpu", "device = gpu: must be auto, cpu, cuda", "did you mean cuda?"),
         ("training.betas=[0.9]", "must be two numbers", ""),

@@ -144,12 +144,11 @@ def test_slopes_are_those_of_the_paper(heads, wanted):
 @torch.no_grad()
 def test_layers_do_not_share(name):
     """A parameter that belongs to a layer speaks in that layer alone."""
-    changes = {"layers": [0, 1]} if name == "learned1d" else {}
+    changes = {"inject": "every_layer"} if name == "learned1d" else {}
     strategy = loud(position(name, changes=changes))
     first, second = (networks.said(strategy, Site(Grid(4, 4), layer, 0)) for layer in (0, 1))
 
-    # One table for all layers is what `layers` of an additive strategy means.
-    assert torch.equal(first, second) == (name == "learned1d")
+    assert not torch.equal(first, second)
 
 
 @given(grid=grids)
@@ -157,19 +156,19 @@ def test_layers_do_not_share(name):
 @torch.no_grad()
 def test_tables_on_their_own_grid_are_as_they_are(grid):
     """The trained grid gets the learned numbers bit for bit, whatever its shape."""
-    learned = loud(position("learned1d", grid=grid))
+    learned = loud(position("learned1d", grid=grid)).source
     relative = loud(position("swin_rpb", grid=grid))
     wanted = relative.weight[1].flatten(1)[:, grid.offset_numbers(CPU)]
 
-    assert torch.equal(learned.table(grid), learned.weight)
+    assert torch.equal(learned.table(Site(grid, 0, 0)), learned.weight)
     assert torch.equal(relative.bias(Site(grid, 1, 0)), wanted)
 
 
 @torch.no_grad()
 def test_tables_of_as_many_cells_but_another_shape_are_resized():
     """A 2x8 grid does not get the numbers of a 4x4 grid in another order."""
-    strategy = loud(position("learned1d"))
-    table = strategy.table(Grid(2, 8))
+    strategy = loud(position("learned1d")).source
+    table = strategy.table(Site(Grid(2, 8), 0, 0))
 
     assert table.shape == strategy.weight.shape
     assert not torch.allclose(table, strategy.weight, atol=0.1)
@@ -181,7 +180,7 @@ def test_new_grids_extrapolate_or_rescale(name):
     """Extrapolated, a grid begins like the trained one; rescaled, it spans the same extent."""
     small, large = Site(Grid(4, 4), 1, 0), Site(Grid(8, 8), 1, 0)
     extrapolated = loud(position(name, changes={"new_grid": "extrapolate"}))
-    rescaled = loud(position(name, changes={"new_grid": "rescale"}))
+    rescaled = loud(position(name, changes={"new_grid": "pi" if name in ROTARY else "rescale"}))
     trained = by_cell(networks.said(extrapolated, small), Grid(4, 4))
 
     assert torch.equal(by_cell(networks.said(rescaled, small), Grid(4, 4)), trained)
@@ -224,15 +223,29 @@ def test_peg_knows_places_from_its_padding(padding, kinds):
     assert len(torch.unique(apart, dim=0)) == kinds
 
 
-@pytest.mark.parametrize("name", ["learned1d", "sincos2d", "peg"])
+@pytest.mark.parametrize(
+    ("inject", "speaks"),
+    [
+        ("input", [True, False, False]),
+        ("concat", [True, False, False]),
+        ("shared", [True, True, True]),
+        ("every_layer", [True, True, True]),
+        ("lape", [False, False, False]),
+        ("qk", [False, False, False]),
+    ],
+)
 @torch.no_grad()
-def test_additive_strategies_speak_before_their_layers_only(name):
-    """Before a block that is not listed, tokens pass untouched."""
-    strategy = loud(position(name, changes={"layers": [1]}, depth=3))
+def test_vectors_reach_the_residual_stream_where_they_are_injected(inject, speaks):
+    """Before the first block, before all, or never: then they are told to attention alone."""
+    strategy = loud(position("learned1d", changes={"inject": inject}, depth=3))
     x = noise(1, 15, 32)
-    speaks = [not torch.equal(strategy.tokens(x, Site(Grid(3, 5), i, 0)), x) for i in range(3)]
+    sites = [Site(Grid(3, 5), layer, 0) for layer in range(3)]
+    changed = [not torch.equal(strategy.tokens(x, site), x) for site in sites]
+    told = [strategy.inputs(x, x, site) for site in sites]
 
-    assert speaks == [False, True, False]
+    assert changed == speaks
+    assert [asked is not x for asked, _ in told] == [not any(speaks)] * 3
+    assert [values is not x for _, values in told] == [inject == "lape"] * 3
 
 
 @given(values=st.lists(st.floats(width=32), min_size=1, max_size=8))

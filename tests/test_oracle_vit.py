@@ -51,7 +51,7 @@ def couples(ours, theirs):
         if block.join1.scale is not None:
             yield [block.join1.scale], [other.ls1.gamma]
             yield [block.join2.scale], [other.ls2.gamma]
-    yield [ours.position.weight], [theirs.pos_embed]
+    yield [ours.position.source.weight], [theirs.pos_embed]
     if len(ours.prefix):
         yield [ours.prefix], [t for t in (theirs.cls_token, theirs.reg_token) if t is not None]
 

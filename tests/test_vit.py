@@ -13,6 +13,7 @@ from torch import nn
 from vitpos import vit
 from vitpos.attention import Attend, choose
 from vitpos.embeddings.base import PositionEmbedding
+from vitpos.grid import Grid
 from vitpos.patches import Linear
 from vitpos.vit import Branch
 
@@ -57,12 +58,20 @@ class Recorder(PositionEmbedding):
         self.asked.append(("tokens", site))
         return x
 
+    def inputs(self, x, told, site):
+        self.asked.append(("inputs", site))
+        return x, told
+
     def heads(self, q, k, site):
         self.asked.append(("heads", site))
         return q, k
 
     def logits(self, q, k, site):
         self.asked.append(("logits", site))
+
+    def values(self, v, gather, site):
+        self.asked.append(("values", site))
+        return gather(v)
 
 
 def recorder(**changes):
@@ -71,24 +80,39 @@ def recorder(**changes):
     return vit.ViT(Recorder, backbone, channels=3, image_size=32, patch_size=8, classes=10)
 
 
-def test_asks_all_four_places_in_order():
-    """Pixels once; then tokens, heads and logits at each block, with its site."""
+def test_asks_at_all_six_places_in_order():
+    """Pixels once; then the five others at each block, with its site."""
     model = recorder(pool="cls", registers=2, depth=3)
-    model(noise(1, 3, 24, 40))
-    sites = [((3, 5), layer, 3) for layer in range(3)]
+    model.eval()(noise(1, 3, 24, 40))
+    hooks = ("tokens", "inputs", "heads", "logits", "values")
 
-    asked = [(hook, site and tuple(map(tuple_of, site))) for hook, site in model.position.asked]
+    asked = [(hook, site and tuple(site[:3])) for hook, site in model.position.asked]
     assert asked == [
         ("pixels", None),
-        *((hook, site) for site in sites for hook in ("tokens", "heads", "logits")),
+        *((hook, (Grid(3, 5), layer, 3)) for layer in range(3) for hook in hooks),
     ]
     assert model.position.trunk.prefix == 3
     assert model.position.trunk.grid == (4, 4)
 
 
-def tuple_of(item):
-    """A grid as a plain tuple; numbers as they are."""
-    return tuple(item) if isinstance(item, tuple) else item
+def test_a_site_tells_what_attention_reads_and_how_training_moves():
+    """Content inside attention only; the same uniform numbers in all layers, in training only."""
+    model = recorder(depth=2)
+    model.eval()(noise(1, 3, 32, 32))
+    sites = [(hook, site) for hook, site in model.position.asked if site]
+    inside = {hook for hook, site in sites if site.content is not None}
+
+    assert inside == {"heads", "logits", "values"}
+    assert all(site.content.shape == (1, 16, 32) for hook, site in sites if hook in inside)
+    assert all(site.draws is None for _, site in sites)
+
+    model.position.asked.clear()
+    model.train()(noise(1, 3, 32, 32))
+    draws = [site.draws for _, site in model.position.asked if site]
+    assert draws[0].shape == (2, 3 + 16)
+    assert draws[0].min() >= 0
+    assert draws[0].max() < 1
+    assert all(drawn is draws[0] for drawn in draws)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

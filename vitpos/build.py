@@ -5,9 +5,10 @@ networks that differ only in their embedding start with the same bits everywhere
 """
 
 import importlib
+import inspect
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import torch
 from torch import nn
@@ -73,10 +74,26 @@ def made(options: Mapping[str, Any], trunk: Trunk) -> PositionEmbedding:
     """One strategy; a table gets into the network by `Injected`."""
     given = {key: value for key, value in options.items() if not key.startswith("_")}
     found = strategy(options)
+    wanted = keywords(found)
+    for word, names in ("lacks", wanted - given.keys()), ("does not know", given.keys() - wanted):
+        if names:
+            raise TypeError(f"{found.__name__} {word} {', '.join(sorted(names))}")
     if not issubclass(found, Additive):
         return found(trunk, **given)
     how = {key: given.pop(key) for key in ("inject", "prefix") if key in given}
     return Injected(trunk, lambda: found(trunk, **given), **how)
+
+
+def keywords(found: type[PositionEmbedding] | type[Additive]) -> set[str]:
+    """The options that a strategy must be given: each, and no other."""
+    names = {"inject", "prefix"} if issubclass(found, Additive) else set()
+    for name, parameter in inspect.signature(found).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            names.add(name)
+        elif parameter.kind is parameter.VAR_KEYWORD:  # `**switches: Unpack[Switches]`
+            for switches in get_args(parameter.annotation):
+                names |= get_type_hints(switches).keys()
+    return names
 
 
 def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding] | type[Additive]:

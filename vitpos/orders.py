@@ -13,8 +13,9 @@ It matters to strategies of one dimension only, which see a cell by its number.
 ===========  ======================================================================================
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import cast
 
 import torch
 from jaxtyping import Int
@@ -27,20 +28,34 @@ from vitpos.switches import ORDERS
 Cell = tuple[int, int]
 
 
+def known(order: str) -> str:
+    """The order, if there is one of this name; else `ValueError`."""
+    if order not in ORDERS:
+        raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
+    return order
+
+
 def numbers(grid: Grid, order: str, device: torch.device) -> Int[Tensor, " cells"]:
     """The number of every cell in the sequence, for cells in row-major order."""
-    return torch.tensor(counted(grid, order), device=device)
+    return torch.tensor(counted(grid.rows, grid.cols, order), device=device)
+
+
+def plain(rows: int, cols: int, order: str) -> list[int]:
+    """The same without a tensor."""
+    return list(walked(Grid(rows, cols), known(order)))
+
+
+# A compiled network has them as constants of its graph: walks are not for its compiler.
+counted = cast(Callable[[int, int, str], list[int]], torch.compiler.assume_constant_result(plain))
 
 
 @lru_cache
-def counted(grid: Grid, order: str) -> list[int]:
-    """The same as plain numbers; `ValueError` names an order that is not known."""
-    if order not in ORDERS:
-        raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order!r}")
+def walked(grid: Grid, order: str) -> tuple[int, ...]:
+    """The same for one walk through each grid."""
     found = [0] * grid.cells
     for number, (row, col) in enumerate(WALKS[order](grid)):
         found[row * grid.cols + col] = number
-    return found
+    return tuple(found)
 
 
 def raster(grid: Grid) -> Iterator[Cell]:

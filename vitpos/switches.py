@@ -36,7 +36,7 @@ COORDS = (
 )
 NEW_GRID = ("extrapolate", "rescale", "pi", "ntk", "yarn")
 ORDERS = ("raster", "snake", "hilbert", "morton", "spiral", "random")
-RESAMPLE = ("bicubic", "bilinear", "nearest")
+RESAMPLE = ("bicubic", "bilinear", "corners", "nearest")
 PREFIX = ("none", "learned", "identity", "centre", "before", "zero")
 
 SWITCHES = {

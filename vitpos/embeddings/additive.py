@@ -14,6 +14,9 @@ brings any of them in, by the switch `inject`:
                  et al. 2020, DETR, https://arxiv.org/abs/2005.12872)
 ===============  ================================================================================
 
+With ``lape`` every norm takes what the norm of the block before left, as in the authors' code. With
+``concat`` prefix tokens that have no vector are not projected either.
+
 The switch `prefix` says what CLS and registers get: ``none``, or ``learned``, a free vector each.
 """
 
@@ -61,6 +64,8 @@ class Injected(PositionEmbedding):
         self.inject = inject
         copies = trunk.depth if inject == "every_layer" else 1
         self.sources = nn.ModuleList(make() for _ in range(copies))
+        if inject == "every_layer" and next(self.sources.parameters(), None) is None:
+            raise ValueError("every_layer is for tables that are learned: fixed ones are shared")
         slots = trunk.prefix if prefix == "learned" else 0
         self.slots = nn.Parameter(torch.empty(copies, slots, trunk.dim)) if slots else None
         if self.slots is not None:
@@ -68,6 +73,9 @@ class Injected(PositionEmbedding):
         norms = trunk.depth if inject == "lape" else 0
         self.norms = nn.ModuleList(nn.LayerNorm(trunk.dim) for _ in range(norms))
         self.mix = nn.Linear(2 * trunk.dim, trunk.dim) if inject == "concat" else None
+        if self.mix is not None:
+            nn.init.xavier_uniform_(self.mix.weight)  # like all projections of the network
+            nn.init.zeros_(self.mix.bias)
 
     @property
     def source(self) -> Additive:
@@ -83,7 +91,7 @@ class Injected(PositionEmbedding):
         copy = site.layer if self.inject == "every_layer" else 0
         found = cast(Additive, self.sources[copy]).table(site)
         if self.slots is not None:
-            found = torch.cat([self.slots[copy].float(), found])
+            found = torch.cat([self.slots[copy, : site.prefix].float(), found])
         for norm in cast(list[nn.LayerNorm], list(self.norms)[: site.layer + 1]):
             found = F.layer_norm(
                 found, norm.normalized_shape, norm.weight.float(), norm.bias.float(), norm.eps

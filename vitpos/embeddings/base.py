@@ -77,12 +77,13 @@ class Gather(Protocol):
 class Constant(nn.Module):
     """A fixed tensor that goes to the device with the network but stays float32.
 
-    Angles made in bfloat16 collide on larger grids, so `.bfloat16()` must not reach them.
+    Angles made in bfloat16 collide on larger grids, so `.bfloat16()` must not reach them. A random
+    one is part of the state (`saved`); what can be computed again is not.
     """
 
-    def __init__(self, value: Tensor) -> None:
+    def __init__(self, value: Tensor, *, saved: bool = False) -> None:
         super().__init__()
-        self.register_buffer("exact", value.float().view(torch.int32), persistent=False)
+        self.register_buffer("exact", value.float().view(torch.int32), persistent=saved)
 
     exact: Tensor  # the bits of float32 as integers: casts of floating point pass them by
 
