@@ -102,12 +102,13 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
     problems += twins(arms)
     if problems:
         raise BadInput.all_of(problems)
+    configs = [asdict(run) for _, _, run in arms]
     members = []
     for seed in range(study.design.seeds):
-        for arm, words, composed in arms:
-            run = replace(composed, seed=seed)
+        for (arm, words, run), data in zip(arms, configs, strict=True):
+            identity = config.fingerprint(data | {"seed": seed})
             own = (*words, f"seed={seed}")
-            members.append(Member(study, arm, seed, own, run, config.identity(run)))
+            members.append(Member(study, arm, seed, own, replace(run, seed=seed), identity))
     return Plan(study, tuple(members))
 
 
