@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from vitpos import catalogue, listing
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
@@ -33,11 +35,20 @@ def help_text() -> str:
 
 
 def embeddings() -> str:
-    """A table from the first three lines of each file."""
-    rows = ["| `embedding=` | what it does | name in the field | source |", "|---|---|---|---|"]
-    for path in sorted((ROOT / "configs/embedding").glob("*.yaml")):
-        what, source, name = (line[2:] for line in path.read_text().splitlines()[:3])
-        rows.append(f"| `{path.stem}` | {what} | {name} | {source} |")
+    """A table from the first lines of each file, family by family."""
+    rows = [
+        "| `embedding=` | what it does | acts on | learns | name in the field | source |",
+        "|---|---|---|---:|---|---|",
+    ]
+    family = None
+    for entry in sorted(catalogue.entries("embedding"), key=listing.place):
+        if listing.family_of(entry) != family:
+            family = listing.family_of(entry)
+            rows.append(f"| **{family}** | | | | | |")
+        learned = "" if entry.parameters is None else f"{entry.parameters:,}"
+        cells = (entry.description, entry.facts.get("acts", ""), learned, entry.known_as)
+        said = (text.replace("|", "\\|") for text in (*cells, entry.paper))
+        rows.append(f"| `{entry.name}` | {' | '.join(said)} |")
     return "\n".join(rows)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 def gradients(run: nn.Module, model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """The scores that `run` gives, and the gradients that it leaves in `model`."""
     model.zero_grad()
+    torch.manual_seed(0)  # coordinates that move while training move alike
     scores = run(images)
     scores.square().sum().backward()
     left = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}

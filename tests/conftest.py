@@ -27,14 +27,6 @@ def prefix(request):
 
 
 @pytest.fixture
-def vit(name, prefix):
-    """A small network of one strategy, with position parameters that cannot be overheard."""
-    model = networks.vit(name, **prefix)
-    networks.loud(model.position)
-    return model.eval()
-
-
-@pytest.fixture
 def images():
     """Four images of noise, on the grid that the networks were built for."""
     return networks.noise(4, 3, networks.SIZE, networks.SIZE, seed=1)

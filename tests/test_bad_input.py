@@ -310,11 +310,11 @@ SPOILT: dict[str, tuple[Callable[[bytes], bytes], Sequence[str]]] = {
     ),
     "80 binary tag": (lambda old: old.replace(b"seed: 0", b"seed: !!binary aa"), ["tags"]),
     "81 target": (
-        lambda old: old.replace(b"vitpos.embeddings.rotary.Axial", b"os.system"),
+        lambda old: old.replace(b"vitpos.embeddings.axial.Axial", b"os.system"),
         ["config.yaml", "os.system", "not a strategy"],
     ),
     "81 no target": (
-        lambda old: old.replace(b"vitpos.embeddings.rotary.Axial", b"vitpos.embeddings.nope.A"),
+        lambda old: old.replace(b"vitpos.embeddings.axial.Axial", b"vitpos.embeddings.nope.A"),
         ["config.yaml", "vitpos.embeddings.nope"],
     ),
     "81 long": (lambda old: old + b"#" * 5_000_000, ["config.yaml", "too many"]),

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from run_folders import call, folder
 
-from vitpos import catalogue, config
+from vitpos import catalogue, config, glossary
 
 FILES = sorted(config.folder().glob("*/*.yaml"))
 
@@ -30,7 +30,29 @@ def test_lists_every_file_of_a_group(capsys, word, group):
 
     assert code == 0
     assert [entry["name"] for entry in json.loads(listed)] == names
-    assert [line.split()[0] for line in text.splitlines() if not line.startswith(" ")] == names
+    assert sorted(line.split()[0] for line in text.splitlines() if starts(line, word)) == names
+
+
+def starts(line, word):
+    """Whether an entry begins here: embeddings stand below the names of their families."""
+    indent = 2 if word == "embeddings" else 0
+    return len(line) - len(line.lstrip()) == indent and line.strip()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120, 200, 500])
+def test_embeddings_are_readable_in_any_terminal(capsys, monkeypatch, columns):
+    """Lines fit; each embedding stands in its family with where it acts, its size and its rule."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, text, _ = call(capsys, "list", "embeddings")
+    flat = " ".join(text.split())
+
+    assert max(map(len, text.splitlines())) <= min(200, max(60, columns))
+    assert text.splitlines()[0] == "none:"
+    for entry in catalogue.entries("embedding"):
+        assert f"{entry.name} {entry.description}" in flat
+        assert entry.paper in flat
+        assert glossary.new_grid(entry.options) in flat
+        assert entry.facts.get("acts", "") in flat
 
 
 def test_tells_who_thought_of_an_embedding(capsys):
@@ -43,6 +65,7 @@ def test_tells_who_thought_of_an_embedding(capsys):
     assert found["learned1d"]["new_grid"] == "bicubic"
     assert found["rope2d"]["new_grid"] == "extrapolate"
     assert found["none"]["new_grid"] is None
+    assert (found["none"]["family"], found["none"]["parameters"]) == ("none", 0)
     assert found["rope2d"]["options"]["theta"] == 100.0
 
 

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import nn
 
+from vitpos import plugins
 from vitpos.embeddings.additive import Additive, Injected
 from vitpos.embeddings.base import PositionEmbedding, Trunk
 from vitpos.embeddings.together import Together
@@ -87,25 +88,33 @@ def made(options: Mapping[str, Any], trunk: Trunk) -> PositionEmbedding:
 def keywords(found: type[PositionEmbedding] | type[Additive]) -> set[str]:
     """The options that a strategy must be given: each, and no other."""
     names = {"inject", "prefix"} if issubclass(found, Additive) else set()
-    for name, parameter in inspect.signature(found).parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            names.add(name)
-        elif parameter.kind is parameter.VAR_KEYWORD:  # `**switches: Unpack[Switches]`
-            for switches in get_args(parameter.annotation):
-                names |= get_type_hints(switches).keys()
+    for kind in found.__mro__:
+        if "__init__" not in vars(kind):
+            continue
+        parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
+        names |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        others = [p.annotation for p in parameters if p.kind is p.VAR_KEYWORD]
+        told = [switches for annotation in others for switches in get_args(annotation)]
+        for switches in told:  # `**switches: Unpack[Switches]`
+            names |= get_type_hints(switches).keys()
+        if told or not others:  # else they go on to the next class
+            break
     return names
 
 
 def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding] | type[Additive]:
-    """The class that ``_target_`` names; only strategies of this package are built."""
+    """The class that ``_target_`` names, of this package or of a plugin that was trusted."""
     target = str(options.get("_target_"))
-    module, _, name = target.rpartition(".")
-    if not re.fullmatch(r"vitpos\.embeddings\.\w+", module):
+    path, _, name = target.rpartition(".")
+    if plugins.owner(target) in plugins.TRUSTED and re.fullmatch(r"\w+(\.\w+)*", path):
+        found = getattr(plugins.module(path), name, None)
+    elif re.fullmatch(r"vitpos\.embeddings\.\w+", path):
+        try:
+            found = getattr(importlib.import_module(path), name, None)
+        except ModuleNotFoundError as error:
+            raise BadInput(f"{target}: there is no module {path}") from error
+    else:
         raise BadInput(f"{target} is not a strategy in vitpos.embeddings")
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except ModuleNotFoundError as error:
-        raise BadInput(f"{target}: there is no module {module}") from error
     if not (isinstance(found, type) and issubclass(found, PositionEmbedding | Additive)):
         raise BadInput(f"{target} is not a PositionEmbedding")
     return found

@@ -1,9 +1,11 @@
 """What there is to choose from: the files in `configs/`, described by their own first lines.
 
-The first comment line of a file says what it is; in an embedding's file the second names the paper
-and the third what the field calls it.
+The first comment line of a file says what it is. In an embedding's file the second names the paper
+and the third what the field calls it; then come facts, `# word: text`, a line each (`FACTS`), and
+what its contract does not hold, with the reason: `# exception: TEST - WHY`.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +24,15 @@ GROUPS = {  # as they are asked for, and their folders
     "patches": "patch",
     "studies": "study",
 }
+FACTS = {  # of an embedding, in this order
+    "family": "family",
+    "acts": "acts on",
+    "formula": "formula",
+    "axes": "axes",
+    "starts": "starts",
+    "parameters": "parameters",
+    "verified": "verified",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,14 @@ class Entry:
     known_as: str
     new_grid: str | None  # how it meets a grid it was not trained on; None: it has no choice
     options: dict[str, Any]
+    facts: dict[str, str]  # by the words of `FACTS`
+    exceptions: dict[str, str]  # tests of the contract that do not hold, and why
+
+    @property
+    def parameters(self) -> int | None:
+        """Learned numbers at the reference size, as the file says."""
+        told = self.facts.get("parameters", "").replace(",", "").replace("_", "")
+        return int(told) if told.isdecimal() else None
 
 
 def group(word: str) -> str:
@@ -51,7 +70,12 @@ def group(word: str) -> str:
 
 def entries(folder: str) -> list[Entry]:
     """All there is in a group, by name."""
-    return [read(path) for path in sorted((config.folder() / folder).glob("*.yaml"))]
+    return [read(path) for _, path in sorted(config.files(folder).items())]
+
+
+def entry(name: str) -> Entry:
+    """One embedding."""
+    return read(file_of(name))
 
 
 def read(path: Path) -> Entry:
@@ -64,6 +88,7 @@ def read(path: Path) -> Entry:
     lines = [*header(text), "", "", ""]
     if path.parent.name == "study":
         lines[1:3] = [str(options.get("source", "")), str(options.get("question", ""))]
+    told = list(facts(lines[3:]))
     rule = options.get("new_grid", options.get("resample"))
     return Entry(
         name=path.stem,
@@ -72,15 +97,49 @@ def read(path: Path) -> Entry:
         known_as=lines[2],
         new_grid=None if rule is None else str(rule),
         options={key: value for key, value in options.items() if not key.startswith("_")},
+        facts={word: text for word, text in told if word in FACTS},
+        exceptions=dict(exception(text) for word, text in told if word == "exception"),
     )
+
+
+def facts(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """The lines that are `word: text`."""
+    for line in lines:
+        word, colon, text = line.partition(":")
+        if colon and word in (*FACTS, "exception"):
+            yield word, text.strip()
+
+
+def exception(text: str) -> tuple[str, str]:
+    """A test, and why it does not hold."""
+    test, _, why = text.partition(" - ")
+    return test.strip(), why.strip()
 
 
 def given(name: str) -> dict[str, Any]:
     """All options of an embedding's file, `_target_` and the like too."""
-    path = config.folder() / "embedding" / f"{name}.yaml"
-    if not path.is_file():
-        raise BadInput(f"there is no embedding {name}")
+    path = file_of(name)
     return dict(load(path.read_text("utf-8"), path)[name])
+
+
+def file_of(name: str) -> Path:
+    """The file of an embedding; `BadInput` names the nearest."""
+    known = config.files("embedding")
+    if name not in known:
+        near = [n for n in known if name and n.startswith(name)] or get_close_matches(name, known)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`vitpos list embeddings`"
+        raise BadInput(f"there is no embedding {name}", hint)
+    return known[name]
+
+
+def remarks(name: str) -> dict[str, str]:
+    """What the file of an embedding says behind its options, at the end of their lines."""
+    found = {}
+    for line in file_of(name).read_text("utf-8").splitlines():
+        code, mark, text = line.partition("  # ")
+        if mark and ":" in code and code.startswith("  "):
+            found[code.partition(":")[0].strip()] = text.strip()
+    return found
 
 
 def header(text: str) -> list[str]:
@@ -117,15 +176,13 @@ def outputs() -> Path:
 
 def plain(found: list[Entry]) -> list[dict[str, Any]]:
     """For programs."""
-    return [asdict(entry) for entry in found]
+    return [one_plain(entry) for entry in found]
 
 
-def lines(found: list[Entry]) -> list[str]:
-    """For people: a line each, and under an embedding what it is called, by whom, and its rule."""
-    width = max((len(entry.name) for entry in found), default=0) + 2
-    said = []
-    for entry in found:
-        said.append(f"{entry.name:{width}}{entry.description}")
-        rule = f"new grid: {entry.new_grid}" if entry.new_grid else ""
-        said += [f"{'':{width}}{text}" for text in (entry.known_as, entry.paper, rule) if text]
-    return said
+def one_plain(entry: Entry) -> dict[str, Any]:
+    """One file for programs; what only embeddings have is left out of the others."""
+    data = asdict(entry)
+    told, exceptions = data.pop("facts"), data.pop("exceptions")
+    if told:
+        data |= told | {"parameters": entry.parameters, "exceptions": exceptions}
+    return data

@@ -67,8 +67,24 @@ def widths(run: Run) -> Iterator[Problem]:
 
 def embeddings(run: Run) -> Iterator[Problem]:
     """Each strategy gets what its file says it needs."""
+    yield from switched(run)
+    yield from unfit(run)
+
+
+def switched(run: Run) -> Iterator[Problem]:
+    """The options of each strategy are what its file and its switches allow."""
     if not run.embedding:
         yield Problem("embedding: empty value", "for no position use embedding=none")
+    for name, options in run.embedding.items():
+        given, needs = switches.flat(options), options.get("_needs_", {})
+        common = {key: value for key, value in given.items() if key not in needs}
+        yield from switches.problems(name, common)
+        for key in [key for key in needs if key in given]:
+            yield from limits(given[key], f"embedding.{name}.{key}", needs[key])
+
+
+def unfit(run: Run) -> Iterator[Problem]:
+    """Strategies and the size of the network go together."""
     backbone = run.backbone
     if backbone.dim % backbone.heads:
         return
@@ -76,13 +92,8 @@ def embeddings(run: Run) -> Iterator[Problem]:
     widths["head_dim"] = backbone.dim // backbone.heads
     for name, options in run.embedding.items():
         given, needs = switches.flat(options), options.get("_needs_", {})
-        common = {key: value for key, value in given.items() if key not in needs}
-        yield from switches.problems(name, common)
-        for key, rules in needs.items():
-            if key in given:
-                yield from limits(given[key], f"embedding.{name}.{key}", rules)
-                continue
-            for message, _ in limits(widths[key], needed(key, widths), rules):
+        for key in [key for key in needs if key not in given]:
+            for message, _ in limits(widths[key], needed(key, widths), needs[key]):
                 yield Problem(f"embedding={name} needs another {message}")
         yield from layers(name, options, backbone.depth)
         turning = given.get("fraction", 1) * widths["head_dim"]

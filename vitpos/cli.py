@@ -58,6 +58,22 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def complete_embeddings(incomplete: str) -> list[str]:
+    """What Tab offers for the name of an embedding."""
+    from vitpos import completion
+
+    return completion.embeddings(incomplete)
+
+
+def trust(names: list[str] | None) -> list[str] | None:
+    """Take the strategies of these packages for ours."""
+    if names:
+        from vitpos import plugins
+
+        plugins.trust(names)
+    return names
+
+
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
@@ -76,6 +92,15 @@ Paths = Annotated[
         metavar="PATH...",
         help="Folders of runs, or folders that hold some.",
         autocompletion=complete_runs,
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="PACKAGE",
+        help="Trust the strategies of this package; may be given again.",
+        callback=trust,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -105,6 +130,7 @@ def train(
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
     from vitpos import checks, config
@@ -133,6 +159,7 @@ def train(
 def resume(
     path: RunPath,
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Go on with an interrupted run, bit for bit."""
     from vitpos.screen import watching
@@ -183,6 +210,7 @@ def list_(
         typer.Argument(help="Where to look for runs.", autocompletion=complete_runs),
     ] = None,
     json: Json = False,
+    plugin: Plugins = None,
 ) -> None:
     """List what there is to choose from, or the runs so far."""
     from vitpos.listing import listing
@@ -190,6 +218,50 @@ def list_(
 
     data, lines = listing(what, path)
     say(json_text(data) if json else "\n".join(lines))
+
+
+@app.command()
+def explain(
+    overrides: Overrides = None,
+    json: Json = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Draw with plain letters.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Explain a strategy, with a picture: `vitpos explain embedding=rope2d`."""
+    from vitpos import explain as page
+    from vitpos.listing import columns
+    from vitpos.plain import json_text
+
+    facts = page.explain(overrides or [])
+    if json:
+        say(json_text(facts))
+        return
+    from vitpos.sketch import style
+
+    say("\n".join(page.lines(facts, columns(), style(plain=plain))))
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", autocompletion=complete_embeddings),
+    ] = None,
+    json: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Compare embeddings with the packages of others: 0 if all agree, else 1."""
+    from vitpos import verify as beside
+    from vitpos.listing import columns
+    from vitpos.plain import json_text
+    from vitpos.screen import watching
+
+    with watching(quiet=json or not sys.stdout.isatty()) as show:
+        rows = beside.verify(names or [], show.work)
+    said = [*beside.lines(rows, columns()), *beside.unverified(names or [], rows)]
+    say(json_text(beside.plain(rows)) if json else "\n".join(said))
+    if any(row.bad for row in rows):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -274,6 +346,7 @@ def evaluate(
         typer.Argument(metavar="[KEY=VALUE]...", help="image_size=48 split=test dataset=mnist ..."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Evaluate a run again: elsewhere, at another size, on another split."""
     from vitpos.screen import evaluated, watching

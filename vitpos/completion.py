@@ -10,10 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-from vitpos import catalogue, config
+from vitpos import catalogue, config, plugins
 from vitpos.errors import UserError
 from vitpos.schema import Run
 
@@ -62,9 +63,16 @@ def overrides(incomplete: str) -> list[str]:
     """What could be meant by the beginning of an override."""
     before, word, known = line(os.environ, incomplete)
     try:
+        plugins.trust(named(before))
         return [text[known:] for text in candidates(word, before) if text.startswith(word)]
     except (UserError, OSError):
         return []  # Tab has nowhere to tell an error
+
+
+def named(before: list[str]) -> list[str]:
+    """The plugins that the line names so far."""
+    glued_on = [text.removeprefix("--plugin=") for text in before if text.startswith("--plugin=")]
+    return [after for text, after in pairwise(before) if text == "--plugin"] + glued_on
 
 
 def candidates(word: str, before: list[str]) -> list[str]:
@@ -108,8 +116,8 @@ def known_keys(before: list[str]) -> dict[str, Key]:
 
 def inside(group: str, name: str) -> dict[str, Key]:
     """The keys within one file of a group."""
-    path = config.folder() / group / f"{name}.yaml"
-    if not path.is_file():
+    path = config.files(group).get(name)
+    if path is None:
         return {}
     data = catalogue.load(path.read_text("utf-8"), path)
     needs = (data.get(name) or {}).get("_needs_", {}) if group == "embedding" else {}
@@ -195,5 +203,15 @@ def datasets(incomplete: str) -> list[str]:
     """The names of all data sets."""
     try:
         return [name for name in config.options("dataset") if name.startswith(incomplete)]
+    except UserError:
+        return []
+
+
+def embeddings(incomplete: str) -> list[str]:
+    """The names of all embeddings."""
+    before, _, _ = line(os.environ, incomplete)
+    try:
+        plugins.trust(named(before))
+        return [name for name in config.options("embedding") if name.startswith(incomplete)]
     except UserError:
         return []

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from vitpos import checks, switches
+from vitpos import checks, plugins, switches
 from vitpos.errors import BadInput, Problem
 from vitpos.schema import Dataset, Run
 from vitpos.typed import typed
@@ -24,13 +24,16 @@ GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
 COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
 
-def compose(overrides: Iterable[str]) -> Run:
-    """The run that these `key=value` words ask for, or `BadInput` with all that is wrong."""
+def compose(overrides: Iterable[str], *, fitting: bool = True) -> Run:
+    """The run that these `key=value` words ask for, or `BadInput` with all that is wrong.
+
+    Unless `fitting`, the strategies need not suit the size of the network.
+    """
     problems: list[Problem] = []
     data = plain_data(overrides, problems)
     run: Any = None if data is None else typed(Run, data, "", problems.append)
     if run is not None and not problems:
-        problems += checks.problems(run)
+        problems += checks.problems(run) if fitting else [*checks.switched(run)]
     if problems:
         raise BadInput.all_of(problems)
     return run
@@ -136,8 +139,20 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
 
 
 def options(group: str) -> list[str]:
-    """What there is to choose from: the files in a group's folder."""
-    return sorted(path.stem for path in (folder() / group).glob("*.yaml"))
+    """What there is to choose from: the names of a group's files."""
+    return sorted(files(group))
+
+
+def files(group: str) -> dict[str, Path]:
+    """A group's files by name: ours, and the embeddings of trusted plugins."""
+    found = {path.stem: path for path in sorted((folder() / group).glob("*.yaml"))}
+    for package, place in plugins.TRUSTED.items() if group == "embedding" else ():
+        for path in sorted((place / group).glob("*.yaml")):
+            if path.stem in found:
+                message = f"plugin {package}: there is another embedding {path.stem}"
+                raise BadInput(message, f"rename {path}; the other is {found[path.stem]}")
+            found[path.stem] = path
+    return found
 
 
 def folder() -> Path:
@@ -155,18 +170,40 @@ def hydra_compose(choices: Mapping[str, list[str]]) -> Any:
     """The config of these choices, as OmegaConf holds it."""
     from omegaconf import OmegaConf
 
+    for name in choices.get("embedding", []) if plugins.TRUSTED else ():
+        plugins.examine(files("embedding")[name])
     words = [f"{g}=[{','.join(c)}]" if len(c) > 1 else f"{g}={c[0]}" for g, c in choices.items()]
-    return OmegaConf.create(read(folder(), tuple(words)))
+    return OmegaConf.create(read(folder(), tuple(words), tuple(plugins.TRUSTED.items())))
 
 
 @cache  # Hydra takes a tenth of a second, and the members of a sweep choose the same files
-def read(place: Path, words: tuple[str, ...]) -> Any:
+def read(place: Path, words: tuple[str, ...], others: tuple[tuple[str, Path], ...]) -> Any:
     """The config of these choices as plain data, references not yet followed."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
+    if others:
+        search_plugins_too()
     with initialize_config_dir(str(place), version_base=None):
         return OmegaConf.to_container(compose("train", list(words)), resolve=False)
+
+
+@cache
+def search_plugins_too() -> None:
+    """Let Hydra look for files among those of trusted plugins, after ours."""
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+    class TrustedPlugins(SearchPathPlugin):
+        """Hydra asks it whenever it composes."""
+
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            """Add a folder for each."""
+            for name, place in plugins.TRUSTED.items():
+                search_path.append(name, f"file://{place}")
+
+    Plugins.instance().register(TrustedPlugins)
 
 
 def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import build, checkpoints, config, machine, metrics
+from vitpos import build, checkpoints, config, machine, metrics, plugins
 from vitpos.data.samples import Report
 from vitpos.data.sources import load
 from vitpos.durable import Lines
@@ -30,6 +30,7 @@ def evaluate(path: Path, words: Sequence[str], report: Report, note: Any) -> dic
     """
     folder = RunFolder.open(path)
     trained, record = folder.run(), folder.record()
+    plugins.check(trained.embedding)
     asked = {key: value for key, _, value in (word.partition("=") for word in words)}
     run = wanted(trained, record, words)
     split, size = check(trained, asked)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from vitpos import __version__, build, checkpoints, config, machine, metrics
+from vitpos import __version__, build, checkpoints, config, machine, metrics, plugins
 from vitpos.data.sources import load
 from vitpos.durable import write_json
 from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted, NoResources
@@ -68,7 +68,9 @@ def resume(path: Path, show: Show) -> Path:
             show.note(already(folder))
             return path
         try:
-            loop = prepare(folder.run(), show)
+            run = folder.run()
+            plugins.check(run.embedding)
+            loop = prepare(run, show)
         except BadInput as error:
             raise BadRun(f"{path / 'config.yaml'}: {error}", error.problems[0].hint) from error
         if folder.is_recorded():

@@ -1,10 +1,16 @@
 """What `vitpos list` says, for programs and for people."""
 
+import shutil
+import textwrap
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from vitpos import catalogue, config, records
+from vitpos.catalogue import Entry
 from vitpos.errors import BadInput, BadRun
+from vitpos.glossary import new_grid
+from vitpos.words import count_words
 
 KEYS = {
     "embeddings": "embedding=...   how patches are told where they are",
@@ -14,6 +20,8 @@ KEYS = {
     "patches": "patch=...       how pixels become tokens",
     "studies": "study=...       questions: `vitpos sweep study=...`",
 }
+FAMILIES = ("none", "additive", "rotary", "bias", "contextual", "conditional", "values", "pixels")
+NARROW, WIDE = 60, 200  # columns between which lines are fitted to the terminal
 
 
 def listing(what: str | None, path: Path | None) -> tuple[Any, list[str]]:
@@ -34,8 +42,70 @@ def listing(what: str | None, path: Path | None) -> tuple[Any, list[str]]:
         if path is not None:
             raise BadInput(f"{path}: only runs are listed by folder", f"vitpos list {what}")
         found = catalogue.entries(group)
-        return catalogue.plain(found), catalogue.lines(found)
+        said = families(found, columns()) if group == "embedding" else lines(found)
+        return catalogue.plain(found), said
     counts = {name: len(config.options(group)) for name, group in catalogue.GROUPS.items()}
     runs_here = len(list(records.walk(top)))
-    lines = [f"{name:12}{count:4}   {KEYS[name]}" for name, count in counts.items()]
-    return counts | {"runs": runs_here}, [*lines, f"{'runs':12}{runs_here:4}   in {top}"]
+    said = [f"{name:12}{count:4}   {KEYS[name]}" for name, count in counts.items()]
+    return counts | {"runs": runs_here}, [*said, f"{'runs':12}{runs_here:4}   in {top}"]
+
+
+def columns() -> int:
+    """How wide the terminal is, within reason; a pipe is as wide as a screen usually is."""
+    return min(WIDE, max(NARROW, shutil.get_terminal_size((100, 24)).columns))
+
+
+def lines(found: list[Entry]) -> list[str]:
+    """A line each, and below it what else its file says of itself."""
+    width = max((len(entry.name) for entry in found), default=0) + 2
+    said = []
+    for entry in found:
+        said.append(f"{entry.name:{width}}{entry.description}")
+        said += [f"{'':{width}}{text}" for text in (entry.known_as, entry.paper) if text]
+    return said
+
+
+def families(found: list[Entry], width: int) -> list[str]:
+    """Embeddings by family: what each does, where it acts, what it learns, by whom it is."""
+    indent = max((len(entry.name) for entry in found), default=0) + 4
+    said = []
+    for family, members in groupby(sorted(found, key=place), key=family_of):
+        said += ["", f"{family}:"]
+        for entry in members:
+            first = f"  {entry.name:{indent - 2}}"
+            for text in (entry.description, short(entry), source(entry)):
+                rest = " " * indent
+                said += textwrap.wrap(
+                    text,
+                    width,
+                    initial_indent=first,
+                    subsequent_indent=rest,
+                    break_on_hyphens=False,
+                )
+                first = rest
+    return said[1:]
+
+
+def family_of(entry: Entry) -> str:
+    """The family that its file names."""
+    return entry.facts.get("family", "other")
+
+
+def place(entry: Entry) -> tuple[int, str, str]:
+    """Where it stands among all: families in the order of the text books, then by name."""
+    family = family_of(entry)
+    known = FAMILIES.index(family) if family in FAMILIES else len(FAMILIES)
+    return known, family, entry.name
+
+
+def short(entry: Entry) -> str:
+    """Where it acts, what it learns, how it meets a new grid."""
+    learned = entry.parameters
+    count = "" if learned is None else f"{count_words(learned)} parameters" if learned else "fixed"
+    rule = f"new grid: {new_grid(entry.options)}"
+    return "; ".join(text for text in (entry.facts.get("acts", ""), count, rule) if text)
+
+
+def source(entry: Entry) -> str:
+    """What the field calls it, and by whom it is."""
+    return ". ".join(text for text in (entry.known_as, entry.paper) if text)

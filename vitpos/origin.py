@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from vitpos import config, machine, optim
+from vitpos import config, machine, optim, plugins
 from vitpos.errors import BadData, BadRun
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
@@ -24,6 +24,7 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
         "created": now(),
         "started": time.time(),
         "machine": machine.describe(loop.machine),
+        "plugins": plugins.used(run.embedding),
         "data": {
             "name": data.name,
             "digest": data.digest,
@@ -51,4 +52,11 @@ def changes(folder: RunFolder, loop: Loop) -> list[str]:
     if before["data"].get("digest") != after["data"]["digest"]:
         raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
     then, today = before["machine"], after["machine"]
-    return [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
+    found = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
+    return found + [f"plugin {name}" for name in moved(before, after)]
+
+
+def moved(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Plugins whose code is not what the run began with."""
+    then = before.get("plugins", {})
+    return [name for name, state in after["plugins"].items() if then.get(name) != state]

@@ -1,14 +1,26 @@
-"""Small strategies made from their files, for whoever examines them: contract tests and oracles."""
+"""Small strategies and networks made from their files, for contract tests and oracles."""
 
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vitpos import build, catalogue
-from vitpos.embeddings.base import PositionEmbedding, Trunk
+from vitpos.embeddings.additive import Injected
+from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.bias import Biased
+from vitpos.embeddings.rotary import Rotary
 from vitpos.grid import Grid
+from vitpos.schema import Backbone
+from vitpos.typed import limits
+from vitpos.vit import ViT
+
+SIZE, PATCH, CLASSES = 16, 4, 10
+WIDTHS = ("dim", "heads", "depth", "head_dim")
 
 
 def trunk(**changes: Any) -> Trunk:
@@ -24,9 +36,47 @@ def trunk(**changes: Any) -> Trunk:
     return Trunk(**(usual | changes))
 
 
+def reference(names: str) -> Trunk:
+    """The size at which files count their parameters: 3 heads, or 4 where 3 will not do."""
+    whole = {"dim": 192, "depth": 12}
+    heads = next(h for h in (3, 4, 6, 8, 2, 12, 1) if suits(names, whole | {"heads": h}))
+    return trunk(grid=Grid(8, 8), heads=heads, prefix=1, **whole)
+
+
+@cache
+def fitting(names: str) -> dict[str, Any]:
+    """Dim, heads and depth of the smallest network that ``a+b`` can be built for."""
+    for depth, heads, width in product((2, 3, 4, 6), (2, 4, 3, 1), (16, 24, 32, 48, 64, 40)):
+        found = {"dim": heads * width, "heads": heads, "depth": depth}
+        if suits(names, found):
+            return found
+    raise ValueError(f"no small network suits {names}")
+
+
+def suits(names: str, sizes: Mapping[str, int]) -> bool:
+    """Whether these widths are what the files of ``a+b`` need."""
+    known = dict(sizes) | {"head_dim": sizes["dim"] // sizes["heads"]}
+    rules = [
+        (known[key], key, rule)
+        for given in options(names).values()
+        for key, rule in given.get("_needs_", {}).items()
+        if key in WIDTHS
+    ]
+    highest = max(
+        (layer for given in options(names).values() for layer in given.get("layers", [])), default=0
+    )
+    return highest < sizes["depth"] and not any(limits(*rule) for rule in rules)
+
+
+@cache
+def read(name: str) -> dict[str, Any]:
+    """What the file of a strategy says; never to be changed."""
+    return catalogue.given(name)
+
+
 def options(names: str, changes: Mapping[str, Any] | None = None) -> dict[str, dict[str, Any]]:
     """What the files of ``a+b`` say, as a run holds it; `changes` are options of all parts."""
-    return {name: catalogue.given(name) | dict(changes or {}) for name in names.split("+")}
+    return {name: deepcopy(read(name)) | dict(changes or {}) for name in names.split("+")}
 
 
 def position(
@@ -34,6 +84,24 @@ def position(
 ) -> PositionEmbedding:
     """The strategy ``a`` or ``a+b`` in evaluation; `of_trunk` are fields of the trunk."""
     return build.embedding(options(names, changes), trunk(**of_trunk), seed).eval()
+
+
+def vit(
+    names: str, *, seed: int = 0, changes: Mapping[str, Any] | None = None, **of_backbone: Any
+) -> ViT:
+    """A network that suits ``a+b``, with the first weights of `seed`."""
+    usual: dict[str, Any] = {"mlp_ratio": 2.0, "pool": "mean", "registers": 0, "layer_scale": 0.0}
+    usual |= {"dropout": 0.0, "drop_path": 0.0, **fitting(names)}
+    model = ViT(
+        lambda trunk: build.embedding(options(names, changes), trunk, seed),
+        Backbone(**(usual | of_backbone)),
+        channels=3,
+        image_size=SIZE,
+        patch_size=PATCH,
+        classes=CLASSES,
+    )
+    build.draw(model, seed)
+    return model
 
 
 def loud(module: nn.Module, seed: int = 0, std: float = 0.5) -> nn.Module:
@@ -47,3 +115,15 @@ def loud(module: nn.Module, seed: int = 0, std: float = 0.5) -> nn.Module:
 def noise(*shape: int, seed: int = 0) -> Tensor:
     """Normal numbers, the same for the same shape and seed."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def said(strategy: PositionEmbedding, site: Site) -> dict[str, Tensor]:
+    """The numbers that a strategy turns, adds or multiplies with, before any cast."""
+    match strategy:
+        case Injected():
+            return {"vectors": strategy.vectors(site)}
+        case Rotary():
+            return {"angles": strategy.angles(site)}
+        case Biased():
+            return {"bias": strategy.bias(site)}
+    return dict(strategy.views(site))

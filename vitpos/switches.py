@@ -33,11 +33,14 @@ COORDS = (
     "fraction",
     "turn",
     "aspect",
+    "longer",
+    "shorter",
 )
 NEW_GRID = ("extrapolate", "rescale", "pi", "ntk", "yarn")
 ORDERS = ("raster", "snake", "hilbert", "morton", "spiral", "random")
+PAIRINGS = ("neighbours", "halves", "quarters")
 RESAMPLE = ("bicubic", "bilinear", "corners", "nearest")
-PREFIX = ("none", "learned", "identity", "centre", "before", "zero")
+PREFIX = ("none", "learned", "identity", "centre", "before", "origin", "zero")
 
 SWITCHES = {
     "inject": Switch(
@@ -65,9 +68,7 @@ SWITCHES = {
     ),
     "resample": Switch("how a table is resized", "with a table", {"one_of": RESAMPLE}),
     "antialias": Switch("whether a table is averaged when it shrinks", "with a table", {}),
-    "pairing": Switch(
-        "which channels turn together", "that rotate", {"one_of": ("neighbours", "halves")}
-    ),
+    "pairing": Switch("which channels turn together", "that rotate", {"one_of": PAIRINGS}),
     "fraction": Switch(
         "the share of channels that turn", "that rotate", {"above": 0, "at_most": 1}
     ),

@@ -1,5 +1,6 @@
 """Open single files of cloned repositories as modules, without installing what else they import."""
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -69,3 +70,22 @@ def source(repository: str, file: str, pretend: tuple[str, ...] = ()) -> types.M
         sys.path.remove(str(path.parent))
         del sys.modules[name]
     return module
+
+
+def member(repository: str, name: str, pretend: tuple[str, ...] = ()) -> types.ModuleType:
+    """A module by its dotted name, with its relative imports; packages above it are left unrun."""
+    root = clone(repository)
+    assert root is not None
+    before = dict(sys.modules)
+    top, *within = name.split(".")[:-1]
+    try:
+        with pretending(pretend):
+            for depth in range(len(within) + 1):
+                package = types.ModuleType(".".join([top, *within[:depth]]))
+                package.__path__ = [str(root.joinpath(top, *within[:depth]))]
+                sys.modules[package.__name__] = package
+            return importlib.import_module(name)
+    finally:
+        for found in [n for n in sys.modules if n == top or n.startswith(f"{top}.")]:
+            del sys.modules[found]
+        sys.modules.update({n: m for n, m in before.items() if n.partition(".")[0] == top})

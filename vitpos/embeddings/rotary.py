@@ -6,16 +6,16 @@ from typing import TypedDict, final
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from typing_extensions import Unpack, override
 
-from vitpos.embeddings.base import Constant, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.embeddings.coordinates import Coordinates
 from vitpos.embeddings.stretching import RULES, stretched, temper
 from vitpos.grid import Grid
-from vitpos.shapes import Angles, Heads, Places, Rotors, Waves
+from vitpos.shapes import Angles, Heads, Place, Places, Rotors, Spectrum, Waves
+from vitpos.switches import PAIRINGS
 
-PAIRINGS = ("neighbours", "halves")
 PREFIX = ("identity", "centre", "before")
 
 
@@ -23,10 +23,11 @@ class Switches(TypedDict):
     """What every rotary strategy lets one choose.
 
     `coords` and `augment`: see `coordinates`; `new_grid`: see `stretching`. `pairing`: channels
-    ``2k, 2k + 1`` of a head make a pair (``neighbours``), or ``k, k + d / 2`` (``halves``).
-    `fraction`: the share of channels that turn, the first ones (partial rotary). `prefix`: CLS and
-    registers are not turned (``identity``), turned like a cell in the middle (``centre``, as in
-    ComRoPE), or like one a step before the first row and column (``before``).
+    ``2k, 2k + 1`` of a head make a pair (``neighbours``), or ``k, k + d / 2`` (``halves``), or
+    ``k, k + d / 4`` within each half of the head (``quarters``, as in Gemma). `fraction`: the share
+    of channels that turn, the first ones (partial rotary). `prefix`: CLS and registers are not
+    turned (``identity``), turned like a cell in the middle (``centre``, as in ComRoPE), or like one
+    a step before the first row and column (``before``).
     """
 
     coords: str
@@ -60,10 +61,11 @@ class Rotary(PositionEmbedding, ABC):
         if not 0 < width <= trunk.head_dim or width % 2:
             raise ValueError(f"fraction {switches['fraction']} of {trunk.head_dim} is not even")
         self.planes = int(width) // 2  # pairs of channels that turn
+        if self.pairing == "quarters" and self.planes % 2:
+            raise ValueError(f"quarters need an even number of planes, not {self.planes}")
         self.new_grid = new_grid
-        self.coordinates = Coordinates(
-            trunk.grid, switches["coords"], "extrapolate", switches["augment"]
-        )
+        fits = "rescale" if new_grid == "pi" else "extrapolate"
+        self.coordinates = Coordinates(trunk.grid, switches["coords"], fits, switches["augment"])
 
     @abstractmethod
     def waves(self, layer: int) -> Waves:
@@ -77,36 +79,51 @@ class Rotary(PositionEmbedding, ABC):
         """How far `grid` reaches along both coordinates."""
         return grid
 
+    def cell(self) -> tuple[float, float]:
+        """How large a cell of the trained grid is along both coordinates."""
+        row, col = (self.coordinates.affine(axis, self.trunk.grid)[0] for axis in (0, 1))
+        return row, col
+
     @final
     def angles(self, site: Site) -> Angles:
         """The angle of every plane at every cell, in radians."""
         waves = self.waves(site.layer)
-        return product(self.places(site, waves.device), self.met(waves, site))
+        return self.phases(self.places(site, waves.device), self.met(waves, site))
+
+    def phases(self, places: Places, waves: Waves) -> Angles:
+        """The angle of every plane at every place; rotations are relative if it is linear."""
+        return product(places, waves)
 
     @final
     def met(self, waves: Waves, site: Site) -> Waves:
         """The waves on the grid of these images."""
-        return stretched(waves, self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
+        trained, grid = self.sides(self.trunk.grid), self.sides(site.grid)
+        return stretched(waves, trained, grid, self.cell(), self.new_grid)
 
     @final
     @override
     def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
+        rotors = self.rotors(site)
+        gain = temper(self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
+        if gain != 1.0:
+            q, k = q * gain, k * gain
+        return self.turn(q, rotors), self.turn(k, rotors)
+
+    @final
+    def rotors(self, site: Site) -> Rotors:
+        """What each plane of each token is turned by, prefix tokens first."""
         waves = self.waves(site.layer)
         places, waves = self.places(site, waves.device), self.met(waves, site)
-        angles = product(places, waves)  # [heads, cells, planes]
+        angles = self.phases(places, waves)
         if site.prefix and self.prefix != "identity":
             lead = places.mean(1) if self.prefix == "centre" else self.before(places, site)
             first = product(lead[:, None], waves).expand(-1, site.prefix, -1)
             angles = torch.cat([first, angles], dim=1)
         else:
             angles = F.pad(angles, (0, 0, site.prefix, 0))
-        rotors = torch.polar(torch.ones_like(angles), angles)
-        gain = temper(self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
-        if gain != 1.0:
-            q, k = q * gain, k * gain
-        return self.turn(q, rotors), self.turn(k, rotors)
+        return torch.polar(torch.ones_like(angles), angles)
 
-    def before(self, places: Places, site: Site) -> Tensor:
+    def before(self, places: Places, site: Site) -> Place:
         """The place one step before the first row and column."""
         rows, cols = site.grid
         down = places[:, cols] if rows > 1 else places[:, 0]
@@ -142,55 +159,16 @@ def turn(x: Heads, rotors: Rotors, pairing: str) -> Heads:
     if pairing == "neighbours":
         pairs = torch.view_as_complex(x32.unflatten(-1, (-1, 2)).contiguous())
         return torch.view_as_real(pairs * rotors).flatten(-2).to(x)
-    pairs = torch.complex(*x32.chunk(2, dim=-1)) * rotors
-    return torch.cat([pairs.real, pairs.imag], dim=-1).to(x)
+    if pairing == "halves":
+        pairs = torch.complex(*x32.chunk(2, dim=-1)) * rotors
+        return torch.cat([pairs.real, pairs.imag], dim=-1).to(x)
+    first, second = x32.unflatten(-1, (2, 2, -1)).unbind(-2)  # [..., 2, planes / 2]
+    pairs = torch.complex(first, second) * rotors.unflatten(-1, (2, -1))
+    return torch.stack([pairs.real, pairs.imag], dim=-2).flatten(-3).to(x)
 
 
-def spectrum(theta: float, planes: int) -> Tensor:
-    """``theta ** -(k / planes)`` for every plane ``k`` of one axis."""
-    return theta ** -(torch.arange(planes) / planes)
-
-
-class Axial(Rotary):
-    """Half of the planes turn with the column, half with the row (Heo et al. 2024, RoPE-Axial).
-
-    Frequencies ``theta ** -(4 k / head_dim)`` per patch; https://arxiv.org/abs/2403.13298. Columns
-    come first, as in the authors' code.
-    """
-
-    def __init__(self, trunk: Trunk, *, theta: float, **switches: Unpack[Switches]) -> None:
-        super().__init__(trunk, **switches)
-        if self.planes % 2:
-            raise ValueError(f"rope2d needs an even number of planes, not {self.planes}")
-        own = spectrum(theta, self.planes // 2)
-        zero = torch.zeros_like(own)
-        waves = torch.stack([torch.cat([zero, own]), torch.cat([own, zero])])
-        self.fixed = Constant(waves[:, None])  # [2, 1, planes]
-
-    @override
-    def waves(self, layer: int) -> Waves:
-        fixed: Tensor = self.fixed()
-        return fixed
-
-
-class Mixed(Rotary):
-    """Every plane of every head and layer learns its own direction (Heo et al. 2024, RoPE-Mixed).
-
-    The angle of a plane is ``row * f_row + col * f_col``. At the start the frequencies of `Axial`
-    lie along one random direction per head and layer, and again at a right angle to it.
-    """
-
-    def __init__(self, trunk: Trunk, *, theta: float, **switches: Unpack[Switches]) -> None:
-        super().__init__(trunk, **switches)
-        if self.planes % 2:
-            raise ValueError(f"rope_mixed needs an even number of planes, not {self.planes}")
-        magnitude = spectrum(theta, self.planes // 2)
-        direction = torch.rand(trunk.depth, trunk.heads, 1) * 2 * torch.pi
-        right = direction + torch.pi / 2
-        col = torch.cat([magnitude * direction.cos(), magnitude * right.cos()], dim=-1)
-        row = torch.cat([magnitude * direction.sin(), magnitude * right.sin()], dim=-1)
-        self.frequencies = nn.Parameter(torch.stack([row, col]))  # [2, depth, heads, planes]
-
-    @override
-    def waves(self, layer: int) -> Waves:
-        return self.frequencies[:, layer].float()
+def spectrum(theta: float, planes: int, start: int = 0) -> Spectrum:
+    """``theta ** -(k / planes)`` for as many planes, ``k`` counted from `start`."""
+    if theta < 1:
+        raise ValueError(f"theta is at least 1, not {theta}")
+    return theta ** -(torch.arange(start, start + planes) / planes)

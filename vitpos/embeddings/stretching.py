@@ -2,48 +2,64 @@
 
 ===============  =================================================================================
 ``extrapolate``  cells keep their size, angles go on growing
-``pi``           all waves get longer with the grid ("position interpolation", Chen et al. 2023,
-                 https://arxiv.org/abs/2306.15595)
+``pi``           coordinates are squeezed or stretched to those of the trained grid ("position
+                 interpolation", Chen et al. 2023, https://arxiv.org/abs/2306.15595)
 ``ntk``          the shortest wave stays, the longest grows with the grid, those between in
                  proportion on a log scale: for the spectrum ``theta ** -(2 k / d)`` the same as
                  another theta, ``theta * ratio ** (d / (d - 2))`` (bloc97 2023, "NTK-aware")
-``yarn``         waves that fit the trained grid at least `FITS` times stay, those that fit it less
-                 than `PART` times grow with the grid; logits get warmer, by ``0.1 ln ratio + 1``
-                 on queries and keys (Peng et al. 2023, https://arxiv.org/abs/2309.00071)
+``yarn``         waves that fit the trained grid at least `fits` times stay, those that fit it less
+                 than `part` times grow with the grid, those between partly, on a log scale; logits
+                 get warmer, by ``0.1 ln ratio + 1`` on queries and keys (Peng et al. 2023,
+                 https://arxiv.org/abs/2309.00071)
 ===============  =================================================================================
 
-YaRN's limits for text (32 and 1 waves in 4,096 tokens) would stretch every wave of an 8 x 8 grid;
-ours are set for images.
+The ramp of YaRN is the one of its authors' code; the formula in the paper is linear in how often a
+wave fits. Its limits for text (32 and 1 waves in 4,096 tokens) would stretch every wave of an 8 x 8
+grid; those here are set for images. ``pi`` is not about waves, and is done by `Coordinates`.
 """
 
 from math import log
+from typing import NamedTuple
 
 import torch
 
 from vitpos.grid import Grid
-from vitpos.shapes import Waves
+from vitpos.shapes import Depths, Waves
 
 RULES = ("extrapolate", "pi", "ntk", "yarn")
-PART, FITS = 0.25, 1.0
 
 
-def stretched(waves: Waves, trained: Grid, grid: Grid, rule: str) -> Waves:
-    """The waves for images of `grid`, axis by axis."""
-    if rule == "extrapolate" or grid == trained:
+class Ramp(NamedTuple):
+    """How often a wave fits the trained grid where it begins to be kept, and where it is."""
+
+    part: float
+    fits: float
+
+
+IMAGES = Ramp(0.25, 1.0)
+
+
+def stretched(
+    waves: Waves, trained: Grid, grid: Grid, cell: tuple[float, float], rule: str
+) -> Waves:
+    """The waves for images of `grid`, axis by axis; `cell` is the size of a trained cell."""
+    if rule in ("extrapolate", "pi") or grid == trained:
         return waves
     ratio = waves.new_tensor([n / t for n, t in zip(grid, trained, strict=True)])[:, None, None]
-    match rule:
-        case "pi":
-            return waves / ratio
-        case "ntk":
-            return waves * ratio ** -depth(waves)
-        case _:
-            fits = waves.abs() * waves.new_tensor(trained)[:, None, None] / (2 * torch.pi)
-            stays = ((fits - PART) / (FITS - PART)).clamp(0, 1)
-            return waves * (stays + (1 - stays) / ratio)
+    if rule == "ntk":
+        return waves * ratio ** -depth(waves)
+    extent = waves.new_tensor([n * c for n, c in zip(trained, cell, strict=True)])[:, None, None]
+    stays = kept(waves.abs() * extent / (2 * torch.pi), IMAGES)
+    return waves * (stays + (1 - stays) / ratio)
 
 
-def depth(waves: Waves) -> Waves:
+def kept(fits: Waves, ramp: Ramp) -> Waves:
+    """1 for waves that fit often enough to stay as they are, 0 for those that are stretched."""
+    part = (fits / ramp.part).clamp(min=1)  # a wave that does not turn stays still in any case
+    return (part.log() / log(ramp.fits / ramp.part)).clamp(max=1)
+
+
+def depth(waves: Waves) -> Depths:
     """0 for the shortest wave of a head, 1 for its longest, on a log scale; both axes alike."""
     length = waves.norm(dim=0, keepdim=True)
     turning = length > 0

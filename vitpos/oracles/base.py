@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import vitpos.oracles
+from vitpos import plugins
 from vitpos.grid import Grid
 from vitpos.specimens import noise
 
@@ -72,12 +73,12 @@ class Oracle:
 
 
 def known() -> list[Oracle]:
-    """The oracles of all families."""
+    """The oracles of all families, and of the plugins that were trusted."""
     found: list[Oracle] = []
     for module in pkgutil.iter_modules(vitpos.oracles.__path__):
         family = importlib.import_module(f"vitpos.oracles.{module.name}")
         found += getattr(family, "ORACLES", [])
-    return found
+    return found + plugins.oracles()
 
 
 def gradients(outputs: list[Tensor], inputs: list[Tensor]) -> tuple[Tensor, ...]:

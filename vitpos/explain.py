@@ -1,0 +1,206 @@
+"""What one wants to know of a strategy before training with it, on a page."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitpos import build, catalogue, config, glossary
+from vitpos.checks import unfit
+from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.together import Together
+from vitpos.patches import tiles
+from vitpos.schema import Run
+from vitpos.sketch import Style, sketch
+from vitpos.switches import SWITCHES, flat
+from vitpos.words import count_words
+
+LABEL = 14  # columns of the words on the left
+BOUNDS = {"above": "above", "at_least": "at least", "below": "below", "at_most": "at most"}
+
+
+def explain(words: Sequence[str]) -> dict[str, Any]:
+    """All facts about the strategies of a run that these overrides compose."""
+    named = [word if "=" in word else f"embedding={word}" for word in words]
+    run = config.compose(named, fitting=False)
+    problems = [problem.message for problem in unfit(run)]
+    position = None if problems else positioned(run)
+    parts = [described(name, options) for name, options in run.embedding.items()]
+    if position is not None:
+        for part, strategy in zip(parts, members(position), strict=True):
+            part["picture"] = picture(strategy)
+    network = {
+        "dim": run.backbone.dim,
+        "depth": run.backbone.depth,
+        "heads": run.backbone.heads,
+        "grid": [run.dataset.size // run.patch.size] * 2,
+        "adds": None if position is None else added(position, run),
+        "does_not_fit": problems,
+    }
+    return {"embedding": "+".join(run.embedding), "strategies": parts, "network": network}
+
+
+def positioned(run: Run) -> PositionEmbedding:
+    """The strategies as the network of this run would have them, before training."""
+    backbone, size = run.backbone, run.dataset.size
+    trunk = Trunk(
+        channels=run.dataset.channels,
+        grid=tiles(size, size, run.patch.size),
+        dim=backbone.dim,
+        heads=backbone.heads,
+        depth=backbone.depth,
+        prefix=(backbone.pool == "cls") + backbone.registers,
+    )
+    return build.embedding(run.embedding, trunk, run.seed).eval()
+
+
+def members(position: PositionEmbedding) -> list[PositionEmbedding]:
+    """The strategy, or all that speak together."""
+    if isinstance(position, Together):
+        return [part for _, part in position.strategies()]
+    return [position]
+
+
+def added(position: PositionEmbedding, run: Run) -> int:
+    """Learned numbers that the network has more than without position."""
+    own = sum(weight.numel() for weight in position.parameters())
+    return own + position.extra_channels * run.patch.size**2 * run.backbone.dim
+
+
+def described(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file of a strategy says, with the values that this run gives it."""
+    entry, remarks = catalogue.entry(name), catalogue.remarks(name)
+    needs, usual = options.get("_needs_", {}), flat(entry.options)
+    given = {key: value for key, value in flat(options).items() if not key.startswith("_")}
+    table = [
+        {
+            "name": key,
+            "value": value,
+            "default": usual.get(key),
+            "meaning": meaning(key, value) or remarks.get(key, ""),
+            "rules": dict(needs.get(key, SWITCHES[key].rules if key in SWITCHES else {})),
+        }
+        for key, value in given.items()
+    ]
+    facts = catalogue.one_plain(entry) | {"options": table}
+    facts["new_grid"] = glossary.new_grid(given)
+    facts["prefix"] = prefix_policy(given, entry.exceptions)
+    return facts | {"needs": {key: rules for key, rules in needs.items() if key not in given}}
+
+
+def meaning(key: str, value: object) -> str:
+    """What a switch is for, and what its value means."""
+    if key not in SWITCHES:
+        return ""
+    means = glossary.means(key, value)
+    return SWITCHES[key].what + (f": {means}" if means else "")
+
+
+def prefix_policy(options: Mapping[str, Any], exceptions: Mapping[str, str]) -> str:
+    """What happens to CLS and registers."""
+    if "prefix" in options:
+        value = str(options["prefix"])
+        return f"{value} ({glossary.means('prefix', value)})"
+    return exceptions.get("test_leaves_prefix_tokens_alone", "pass by untouched")
+
+
+@torch.no_grad()
+def picture(strategy: PositionEmbedding) -> dict[str, Any] | None:
+    """How the middle cell sees all others, from the first layer that has something to show."""
+    trunk = strategy.trunk
+    for layer in range(trunk.depth):
+        for what, view in strategy.views(Site(trunk.grid, layer, trunk.prefix)).items():
+            if what.rpartition("/")[2] == "table":
+                title = "how alike the middle cell and all others are (cosine)"
+                maps = similarity(view, trunk)[None]
+            else:
+                own = tuple(view.shape[1:]) == tuple(trunk.grid)
+                title = "what the middle cell sees, a map per head" if own else "kernels"
+                maps = view
+            return {"title": f"{title}, layer {layer}", "maps": maps.float().tolist()}
+    return None
+
+
+def similarity(table: Tensor, trunk: Trunk) -> Tensor:
+    """Cosines of the middle cell's vector with all, [rows, cols]."""
+    middle = table[trunk.grid.middle].expand_as(table)
+    return torch.cosine_similarity(table.float(), middle.float(), dim=1).unflatten(0, trunk.grid)
+
+
+def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
+    """The same for people."""
+    said: list[str] = []
+    for part in facts["strategies"]:
+        said += [*textwrap.wrap(f"{part['name']}: {part['description']}", width), ""]
+        said += [line for row in rows(part) for line in wrapped(*row, width)]
+        shown = part.get("picture")
+        if shown:
+            drawn = sketch([torch.tensor(values).numpy() for values in shown["maps"]], how)
+            said += ["", *textwrap.wrap(f"{shown['title']}:", width), *drawn]
+        said.append("")
+    network = facts["network"]
+    size = f"{network['depth']} layers of {network['dim']} channels in {network['heads']} heads"
+    size += f", {network['grid'][0]} x {network['grid'][1]} cells"
+    if network["does_not_fit"]:
+        return [*said, *wrapped("this network", f"{size}: {network['does_not_fit'][0]}", width)]
+    text = f"{network['adds']:,} more parameters than without position ({size})"
+    return [*said, *wrapped("this network", text, width)]
+
+
+def rows(part: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Labels and texts of one strategy."""
+    learned = part.get("parameters")
+    told = "" if learned is None else f"{count_words(learned)} at the reference size"
+    found = [
+        ("also called", part["known_as"]),
+        ("paper", part["paper"]),
+        *((label, part.get(fact, "")) for fact, label in list(catalogue.FACTS.items())[:5]),
+        ("learns", told and f"{told} (192 channels, 12 layers, 8 x 8 cells)"),
+        ("new grid", part["new_grid"]),
+        ("CLS, registers", part["prefix"]),
+        ("verified", part.get("verified", "")),
+    ]
+    found += [("exception", f"{test}: {why}") for test, why in part.get("exceptions", {}).items()]
+    found += [("needs", f"{key} {ruled(rules)}") for key, rules in part["needs"].items()]
+    told_options = [optioned(option) for option in part["options"]]
+    return [
+        *((label, text) for label, text in found if text),
+        *(("" if i else "options", text) for i, text in enumerate(told_options)),
+    ]
+
+
+def optioned(option: Mapping[str, Any]) -> str:
+    """`name = value (usually other): meaning; what else it may be`."""
+    text = f"{option['name']} = {word(option['value'])}"
+    if option["value"] != option["default"]:
+        text += f" (usually {word(option['default'])})"
+    more = [text for text in (option["meaning"], ruled(option["rules"])) if text]
+    return text + (f"   {'; '.join(more)}" if more else "")
+
+
+def word(value: object) -> str:
+    """A value as one types it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def ruled(rules: Mapping[str, Any]) -> str:
+    """What a value may be."""
+    said = [f"{BOUNDS[rule]} {bound}" for rule, bound in rules.items() if rule in BOUNDS]
+    if "multiple_of" in rules:
+        said.append(f"a multiple of {rules['multiple_of']}")
+    if "one_of" in rules:
+        said.append(f"one of {', '.join(map(word, rules['one_of']))}")
+    return ", ".join(said)
+
+
+def wrapped(label: str, text: str, width: int) -> list[str]:
+    """A label and a text beside it, in lines of `width` columns."""
+    indent = " " * (LABEL + 2)
+    first = f"{label:{LABEL + 2}}"
+    if not label:  # what follows on an option
+        indent, first = f"{indent}  ", indent
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
+    )
