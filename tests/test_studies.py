@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from run_folders import call, folder
 
-from vitpos import catalogue, config, studies
+from vitpos import catalogue, config, progress, studies
 from vitpos.errors import BadInput
 from vitpos.plan import Plan, plan, planned
 from vitpos.studies import Study
@@ -326,6 +327,13 @@ def test_commands_can_be_typed_into_a_shell(small: Plan, capsys: Any, tmp_path: 
     assert lines[2].startswith("vitpos train dataset=mnist5k training=smoke embedding=none ")
     assert lines[2].endswith(f"vitpos eval {run_place(small, 2)} image_size=35")
     assert len(lines) == 4
+
+
+def test_commands_trust_who_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that the sweep was told of is told to each of its processes."""
+    monkeypatch.setattr("vitpos.plugins.TRUSTED", {"theirs": tmp_path})
+
+    assert progress.typed(["resume", "a b"]) == "vitpos resume 'a b' --plugin theirs"
 
 
 def row_of(dataset: str, split: str, size: int) -> bytes:

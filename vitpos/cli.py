@@ -1,7 +1,6 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
-import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -177,6 +176,7 @@ def sweep(
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Run a study: `vitpos sweep study=schh2024`."""
     from vitpos import plan, progress
@@ -192,7 +192,7 @@ def sweep(
     else:
         from vitpos import sweep as sweeps
 
-        sweeps.run(planned, shlex.join(["vitpos", "sweep", *words]))
+        sweeps.run(planned, progress.typed(["sweep", *words]))
 
 
 @app.command("list")

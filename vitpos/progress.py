@@ -1,12 +1,12 @@
 """How far a study is, and what to type for the rest of it."""
 
 import shlex
-from collections.abc import Iterator, KeysView, Mapping, Set
+from collections.abc import Iterator, KeysView, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, records
+from vitpos import config, plugins, records
 from vitpos.durable import Lines
 from vitpos.errors import BadRun
 from vitpos.plan import Member, Plan, spelled
@@ -92,8 +92,18 @@ def commands(plan: Plan) -> Iterator[str]:
         rest = evaluations(member, path, rows(path) if before else [])
         if before and before.status == "finished":
             todo = [] if rest else todo
-        line = " && ".join(shlex.join(["vitpos", *words]) for words in todo + rest)
+        line = " && ".join(map(typed, todo + rest))
         yield line if rest or not before or before.status != "finished" else f"# {line}"
+
+
+def typed(words: Sequence[str]) -> str:
+    """A command of vitpos as it is typed, with the plugins that are trusted now."""
+    return shlex.join(["vitpos", *words, *trusting()])
+
+
+def trusting() -> list[str]:
+    """The options that have another process trust the same plugins."""
+    return [word for name in plugins.TRUSTED for word in ("--plugin", name)]
 
 
 def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:

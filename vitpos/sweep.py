@@ -14,7 +14,7 @@ from vitpos.data.files import locate
 from vitpos.errors import Diverged, Interrupted, Locked, Unfinished
 from vitpos.plain import say
 from vitpos.plan import Member, Plan
-from vitpos.progress import folders, missing, there
+from vitpos.progress import folders, missing, there, trusting
 from vitpos.records import Record
 from vitpos.signals import Leave, Stop
 
@@ -68,7 +68,7 @@ def wait(words: Sequence[str], stop: Stop) -> int:
 
     Its group is its own too, so that Ctrl-C reaches it once, through here.
     """
-    child = subprocess.Popen([*VITPOS, *words], process_group=0)
+    child = subprocess.Popen([*VITPOS, *words, *trusting()], process_group=0)
     told = False
     try:
         while True:
