@@ -63,7 +63,8 @@ def suits(names: str, sizes: Mapping[str, int]) -> bool:
         if key in WIDTHS
     ]
     highest = max(
-        (layer for given in options(names).values() for layer in given.get("layers", [])), default=0
+        (layer for given in options(names).values() for layer in given.get("layers") or []),
+        default=0,
     )
     return highest < sizes["depth"] and not any(limits(*rule) for rule in rules)
 

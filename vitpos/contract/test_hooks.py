@@ -78,7 +78,10 @@ def test_shows_itself(name: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 @torch.no_grad()
 def test_numbers_stay_exact_in_half_precision(name: str, dtype: torch.dtype) -> None:
-    """What `.bfloat16()` and autocast reach are parameters and results, never angles or tables."""
+    """What `.bfloat16()` and autocast reach are parameters and results, never angles or tables.
+
+    What a strategy of no family shows may be a product, and autocast may have its way with those.
+    """
     exact = position(name, **fitting(name))
     loud(exact)
     for parameter in exact.parameters():
@@ -92,9 +95,10 @@ def test_numbers_stay_exact_in_half_precision(name: str, dtype: torch.dtype) -> 
 
     for what, numbers in wanted.items():
         scale = max(1.0, numbers.abs().max().item())
-        assert (mixed[what].float() - numbers).abs().max() <= 1e-6 * scale, f"{what} in autocast"
         assert (cast[what].float() - numbers).abs().max() <= 1e-6 * scale, what
-        assert not family or cast[what].dtype == mixed[what].dtype == torch.float32, what
+        if family:
+            assert (mixed[what].float() - numbers).abs().max() <= 1e-6 * scale, f"{what}, autocast"
+            assert cast[what].dtype == mixed[what].dtype == torch.float32, what
 
 
 def partner(name: str) -> str:
@@ -138,10 +142,13 @@ def test_speaks_in_turn_with_others(name: str) -> None:
 
 def test_learns_together_with_others(name: str) -> None:
     """A network with another strategy beside it scores an oblong image, and both learn."""
-    model = vit(f"{name}+{partner(name)}", pool="cls", registers=1)
+    model = vit(f"{name}+{partner(name)}", registers=1)
     loud(model.position)
     scores = model(noise(2, 3, 12, 20))
     scores.square().mean().backward()
 
     assert scores.isfinite().all()
-    assert all(p.grad is not None and p.grad.any() for p in model.position.parameters())
+    assert isinstance(model.position, Together)
+    for part, strategy in model.position.strategies():
+        grads = [weight.grad for weight in strategy.parameters()]
+        assert not grads or any(grad is not None and grad.any() for grad in grads), part

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from vitpos.errors import BadInput
-from vitpos.specimens import fitting, noise, read, vit
+from vitpos.specimens import fitting, noise, read, suits, vit
 from vitpos.switches import SWITCHES, flat
 
 MOVES = {"augment.shift": 0.2, "augment.jitter": 1.5, "augment.rescale": 2.0, "augment.local": 0.5}
@@ -40,13 +40,20 @@ def choices(file: str) -> Iterator[tuple[str, Any]]:
 
 
 def fails(file: str, key: str, value: Any) -> str:
-    """What goes wrong with a network of this choice on images that it was not built for."""
+    """What goes wrong with this choice in a small network, if it does in a wider one too."""
     outer, _, inner = key.partition(".")
     change = {outer: {**read(file)[outer], inner: value}} if inner else {key: value}
-    sizes: dict[str, Any] = {"pool": "cls", "registers": 1, **fitting(file)}
+    small = fitting(file)
+    why = tried(file, change, small)
+    wide = small | {"dim": 128, "heads": 2}
+    return why if why and not (suits(file, wide) and not tried(file, change, wide)) else ""
+
+
+def tried(file: str, change: dict[str, Any], sizes: dict[str, Any]) -> str:
+    """What goes wrong in a step of training and after it, on a grid that it was not built for."""
     try:
         torch.manual_seed(0)
-        model = vit(file, changes=change, **sizes).train()
+        model = vit(file, changes=change, pool="cls", registers=1, **sizes).train()
         scores = model(noise(2, 3, 12, 20))
         scores.square().mean().backward()
         with torch.no_grad():

@@ -40,6 +40,8 @@ class Vectors(nn.Module):
 
     def __init__(self, trunk: Trunk, reach: list[int], width: int, std: float, edge: bool) -> None:
         super().__init__()
+        if std < 0:
+            raise ValueError(f"std is at least 0, not {std}")
         rows, cols = (torch.randn(trunk.depth, 2 * far + 1, width) * std for far in reach)
         self.rows, self.cols = nn.Parameter(rows), nn.Parameter(cols)
         ends = torch.randn(trunk.depth, trunk.head_dim) * std
