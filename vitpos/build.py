@@ -38,6 +38,24 @@ def network(run: Run, classes: int) -> ViT:
     return model
 
 
+def outline(run: Run, classes: int) -> ViT:
+    """The same network without its numbers, but for those of the position embedding: to count."""
+
+    def position(trunk: Trunk) -> PositionEmbedding:
+        with torch.device("cpu"):
+            return embedding(run.embedding, trunk, run.seed)
+
+    with torch.device("meta"):
+        return ViT(
+            position,
+            run.backbone,
+            channels=run.dataset.channels,
+            image_size=run.dataset.size,
+            patch_size=run.patch.size,
+            classes=classes,
+        )
+
+
 def embedding(
     chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int
 ) -> PositionEmbedding:

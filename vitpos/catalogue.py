@@ -22,6 +22,7 @@ GROUPS = {  # as they are asked for, and their folders
     "backbones": "backbone",
     "trainings": "training",
     "patches": "patch",
+    "studies": "study",
 }
 FACTS = {  # of an embedding, in this order
     "family": "family",
@@ -85,6 +86,8 @@ def read(path: Path) -> Entry:
     if isinstance(own, dict):  # an embedding holds its own key
         options = own
     lines = [*header(text), "", "", ""]
+    if path.parent.name == "study":
+        lines[1:3] = [str(options.get("source", "")), str(options.get("question", ""))]
     told = list(facts(lines[3:]))
     rule = options.get("new_grid", options.get("resample"))
     return Entry(

@@ -169,6 +169,32 @@ def resume(
         experiment.resume(path, show)
 
 
+@app.command()
+def sweep(
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
+    ] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Run a study: `vitpos sweep study=schh2024`."""
+    from vitpos import plan, progress
+
+    words = overrides or []
+    planned = plan.planned(words)
+    if commands:
+        say("\n".join(progress.commands(planned)))
+    elif dry_run:
+        from vitpos.counting import sizes
+
+        say("\n".join(progress.lines(planned, sizes(planned))))
+    else:
+        from vitpos import sweep as sweeps
+
+        sweeps.run(planned, progress.typed(["sweep", *words]))
+
+
 @app.command("list")
 def list_(
     what: Annotated[

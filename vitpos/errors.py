@@ -77,6 +77,12 @@ class Diverged(UserError):
     code = 6
 
 
+class Unfinished(UserError):
+    """A sweep is over, but some of its runs failed."""
+
+    code = 7
+
+
 class Locked(UserError):
     """Another process is writing into this run folder."""
 

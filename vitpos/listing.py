@@ -18,6 +18,7 @@ KEYS = {
     "backbones": "backbone=...    sizes of the transformer",
     "trainings": "training=...    how long and how it learns",
     "patches": "patch=...       how pixels become tokens",
+    "studies": "study=...       questions: `vitpos sweep study=...`",
 }
 FAMILIES = ("none", "additive", "rotary", "bias", "contextual", "conditional", "values", "pixels")
 NARROW, WIDE = 60, 200  # columns between which lines are fitted to the terminal

@@ -49,11 +49,11 @@ class RunFolder:
     @classmethod
     def create(cls, run: Run, overrides: Sequence[str]) -> "RunFolder":
         """A new folder for `run`; its name tells arm, seed and identity."""
-        study = Path(run.outputs).expanduser().absolute() / run.study
-        name = f"{config.arm(run)}-s{run.seed}-{config.identity(run)[:8]}"
+        where = place(run).expanduser().absolute()
+        study = where.parent
         with disk_errors(study):
             make_folder(study)
-            folder = cls(new_folder(study, name))
+            folder = cls(new_folder(study, where.name))
             sync_folder(study)
         typed_in = "".join(f"{word}\n" for word in overrides)
         with folder.locked():
@@ -151,6 +151,12 @@ class RunFolder:
             file, predicted=predicted, labels=labels, correct=np.packbits(predicted == labels)
         )
         write(self.path / "predictions.npz", file.getvalue())
+
+
+def place(run: Run) -> Path:
+    """Where a run goes, unless something of that name is there already."""
+    name = f"{config.arm(run)}-s{run.seed}-{config.identity(run)[:8]}"
+    return Path(run.outputs) / run.study / name
 
 
 def new_folder(parent: Path, name: str) -> Path:

@@ -4,17 +4,23 @@ import pytest
 import torch
 
 from vitpos import catalogue, config, plugins
-from vitpos.contract.options import add
 from vitpos.errors import BadInput
 
 torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
 COMBINATIONS = ["learned1d+rope_mixed", "peg+alibi2d+rope2d"]
 
 
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """The options, where pytest does not know them from the start."""
-    if not pluginmanager.hasplugin("vitpos"):
-        add(parser)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--embedding` and `--plugin`."""
+    group = parser.getgroup("vitpos")
+    group.addoption("--embedding", default="", help="examine these only: a,b+c")
+    group.addoption(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="trust the strategies of this package; may be given again",
+    )
 
 
 def chosen(options: pytest.Config) -> list[str]:

@@ -1,0 +1,151 @@
+"""How far a study is, and what to type for the rest of it."""
+
+import shlex
+from collections.abc import Iterator, KeysView, Mapping, Sequence, Set
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vitpos import config, plugins, records
+from vitpos.durable import Lines
+from vitpos.errors import BadRun
+from vitpos.plan import Member, Plan, spelled
+from vitpos.records import Record
+from vitpos.runs import place
+from vitpos.studies import Arm, text
+from vitpos.words import count_words
+
+FURTHEST = ("finished", "running", "interrupted", "failed", "diverged")  # of runs that are the same
+
+
+def there(plan: Plan) -> dict[str, Record]:
+    """The members that were begun, by identity, wherever in `outputs` they lie."""
+    wanted = {member.identity for member in plan.members}
+    found: dict[str, Record] = {}
+    for outputs in {member.run.outputs for member in plan.members}:
+        for path in records.walk(Path(outputs).expanduser()):
+            run = records.read(path)
+            known = identity(run)
+            if run.status not in FURTHEST or known not in wanted:
+                continue
+            other = found.setdefault(known, run)
+            if FURTHEST.index(run.status) < FURTHEST.index(other.status):
+                found[known] = run
+    return found
+
+
+def identity(run: Record) -> str:
+    """As recorded, else made from its config; empty if that is damaged."""
+    said = run.record.get("identity")
+    if isinstance(said, str):
+        return said
+    with suppress(BadRun):
+        return config.fingerprint(records.settings(run.path))
+    return ""
+
+
+def missing(member: Member, path: Path | None) -> list[list[str]]:
+    """The evaluations of a finished member that are still to make, as words after `vitpos`.
+
+    `path` is where it lies, None if it is new in the folder of the study.
+    """
+    usual = place(member.run).expanduser()
+    near = sorted(usual.parent.glob(f"{usual.name}*")) if path is None else [path]
+    found = [one for one in near if identity(records.read(one)) == member.identity]
+    return evaluations(member, found[-1], rows(found[-1])) if found else []
+
+
+def evaluations(member: Member, path: Path, done: list[dict[str, Any]]) -> list[list[str]]:
+    """Those that the study asks for and that are not among the rows."""
+    dataset = member.run.dataset
+    usual = {"dataset": dataset.name, "split": "test", "image_size": dataset.size}
+    return [
+        ["eval", str(path), *spelled(wanted)]
+        for wanted in member.study.then
+        if not any((usual | wanted).items() <= row.items() for row in done)
+    ]
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The evaluations of a run so far; none if they cannot be read."""
+    with suppress(BadRun):
+        return Lines(path / "evaluations.jsonl").read()
+    return []
+
+
+def folders(plan: Plan) -> list[str]:
+    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
+    own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
+    known = [run.path for run in there(plan).values()]
+    return own + sorted(str(path) for path in known if str(path.parent) not in own)
+
+
+def commands(plan: Plan) -> Iterator[str]:
+    """What to type for each member; a line that starts with # is of one that is finished."""
+    known = there(plan)
+    for member in plan.members:
+        before = known.get(member.identity)
+        path = before.path if before else place(member.run)
+        todo = [["train", *member.words]]
+        if before and before.status != "finished":
+            todo = [["resume", str(path)]]
+        rest = evaluations(member, path, rows(path) if before else [])
+        if before and before.status == "finished":
+            todo = [] if rest else todo
+        line = " && ".join(map(typed, todo + rest))
+        yield line if rest or not before or before.status != "finished" else f"# {line}"
+
+
+def typed(words: Sequence[str]) -> str:
+    """A command of vitpos as it is typed, with the plugins that are trusted now."""
+    return shlex.join(["vitpos", *words, *trusting()])
+
+
+def trusting() -> list[str]:
+    """The options that have another process trust the same plugins."""
+    return [word for name in plugins.TRUSTED for word in ("--plugin", name)]
+
+
+def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """What a sweep would do, for people; `sizes` are each arm's parameters, and its position's."""
+    study, design = plan.study, plan.study.design
+    arms = list({member.arm.name: member.arm for member in plan.members}.values())
+    common = set.intersection(*(set(written(arm)) for arm in arms))
+    yield f"{study.name}: {design.question}"
+    yield f"source: {design.source}"
+    yield (
+        f"judged by {design.metric}, {design.direction} is better; alpha {design.alpha} for"
+        f" {design.looks} look{'s' * (design.looks > 1)}; of interest from"
+        f" {design.smallest_effect} on"
+    )
+    yield f"all runs: {' '.join(word for word in written(arms[0]) if word in common)}"
+    if study.then:
+        yield f"then: {'; '.join(' '.join(spelled(wanted)) for wanted in study.then)}"
+    yield from (f"left out: {name}: {reason}" for name, reason in study.without.items())
+    yield ""
+    yield from table(arms, common, sizes)
+    yield ""
+    yield f"{len(arms)} arms x {design.seeds} seeds = {len(plan.members)} runs"
+    states = [run.status for run in there(plan).values()]
+    counts = {status: states.count(status) for status in FURTHEST}
+    yield ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "none is there yet"
+
+
+def table(arms: list[Arm], common: Set[str], sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """A line for each arm: parameters, its baseline, and what differs from that."""
+    known = {arm.name: arm for arm in arms}
+    cells = [["arm", "parameters", "position", "against", "what differs"]]
+    for arm in arms:
+        usual = written(known[arm.baseline]) if arm.baseline else common
+        own = " ".join(word for word in written(arm) if word not in usual)
+        counted = [count_words(size) for size in sizes.get(arm.name, ())] or ["?", "?"]
+        cells.append([arm.name, *counted, arm.baseline or "(baseline)", own])
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    for row in cells:
+        padded = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
+        yield "  ".join([*padded, row[4]]).rstrip()
+
+
+def written(arm: Arm) -> KeysView[str]:
+    """Its overrides as the file has them, in order."""
+    return {f"{key}={text(item)}": None for key, item in arm.overrides.items()}.keys()
