@@ -90,7 +90,8 @@ def test_names_are_those_of_strategies(capsys, known):
     assert len(said.splitlines()) == 3
     assert said.splitlines()[2].startswith("none: no package to compare it with; properties only")
     assert wrong == 2
-    assert errors == "error: there is no embedding nope\nhint: did you mean none or rope2d?\n"
+    assert errors.startswith("error: there is no embedding nope\nhint: did you mean ")
+    assert len(errors.splitlines()) == 2
 
 
 def test_progress_says_how_long_it_takes(known):

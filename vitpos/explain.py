@@ -15,8 +15,8 @@ from vitpos.patches import tiles
 from vitpos.schema import Run
 from vitpos.sketch import Style, sketch
 from vitpos.switches import SWITCHES, flat
-from vitpos.words import count_words
 
+REFERENCE = "12 layers of 192 channels in 3 heads (4 where 3 will not do), 8 x 8 cells and CLS"
 LABEL = 14  # columns of the words on the left
 BOUNDS = {"above": "above", "at_least": "at least", "below": "below", "at_most": "at most"}
 
@@ -152,12 +152,11 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
 def rows(part: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Labels and texts of one strategy."""
     learned = part.get("parameters")
-    told = "" if learned is None else f"{count_words(learned)} at the reference size"
     found = [
         ("also called", part["known_as"]),
         ("paper", part["paper"]),
         *((label, part.get(fact, "")) for fact, label in list(catalogue.FACTS.items())[:5]),
-        ("learns", told and f"{told} (192 channels, 12 layers, 8 x 8 cells)"),
+        ("learns", "" if learned is None else f"{learned:,} numbers in {REFERENCE}"),
         ("new grid", part["new_grid"]),
         ("CLS, registers", part["prefix"]),
         ("verified", part.get("verified", "")),
@@ -202,5 +201,10 @@ def wrapped(label: str, text: str, width: int) -> list[str]:
     if not label:  # what follows on an option
         indent, first = f"{indent}  ", indent
     return textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )

@@ -22,6 +22,8 @@ VALUES = {
         "fraction": "the index divided by the number of cells",
         "turn": "from 1 on, as part of a full turn",
         "aspect": "middles of cells, in units of the longer side",
+        "longer": "the same, but starting where `centre` does",
+        "shorter": "as `longer`, in units of the shorter side",
     },
     "new_grid": {
         "extrapolate": "goes on with cells of the same size",
@@ -41,11 +43,13 @@ VALUES = {
     "resample": {
         "bicubic": "the table is resized, bicubic",
         "bilinear": "the table is resized, bilinear",
+        "corners": "the table is resized, bilinear, corner cells upon corner cells",
         "nearest": "the table is resized, nearest",
     },
     "pairing": {
         "neighbours": "channels 2k and 2k + 1",
         "halves": "channel k and the one half a head further",
+        "quarters": "as `halves`, in each half of a head by itself",
     },
     "prefix": {
         "none": "nothing",
@@ -53,6 +57,7 @@ VALUES = {
         "identity": "are not turned",
         "centre": "turn like a cell in the middle",
         "before": "turn like a cell before the first row and column",
+        "origin": "count as the place where coordinates are zero",
         "zero": "no bias, to them or from them",
     },
 }

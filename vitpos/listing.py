@@ -81,6 +81,7 @@ def families(found: list[Entry], width: int) -> list[str]:
                     initial_indent=first,
                     subsequent_indent=rest,
                     break_on_hyphens=False,
+                    break_long_words=False,
                 )
                 first = rest
     return said[1:]
