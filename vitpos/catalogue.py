@@ -126,9 +126,7 @@ def file_of(name: str) -> Path:
     """The file of an embedding; `BadInput` names the nearest."""
     known = config.files("embedding")
     if name not in known:
-        near = [n for n in known if name and n.startswith(name)] or get_close_matches(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`vitpos list embeddings`"
-        raise BadInput(f"there is no embedding {name}", hint)
+        raise BadInput(f"there is no embedding {name}", config.near_name(name, "embedding"))
     return known[name]
 
 

@@ -20,6 +20,7 @@ from vitpos.schema import Dataset, Run
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
+MANY = 20  # names that no hint tells one by one
 # What a run is called and where it lies does not change its numbers.
 COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
@@ -92,7 +93,7 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         return None
     if key in GROUPS and not text.strip():
         extra = "; for no position use embedding=none" if key == "embedding" else ""
-        problems.append(Problem(f"{key}: empty value", f"one of {', '.join(options(key))}{extra}"))
+        problems.append(Problem(f"{key}: empty value", f"{choice(key)}{extra}"))
         return None
     if key in GROUPS and "+" in text:
         text = f"[{text.replace('+', ',')}]"
@@ -115,7 +116,7 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     known = options(group)
     names = value if isinstance(value, list) else [value]
     if not names:
-        problems.append(Problem(f"{group}: empty value", f"one of {', '.join(known)}"))
+        problems.append(Problem(f"{group}: empty value", choice(group)))
         return []
     if len(names) > 1 and group != "embedding":
         problems.append(Problem(f"{group} = {value}: must be one name", f"{group}={names[0]}"))
@@ -124,9 +125,7 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     for name in names:
         wanted = str(name).lower()
         if name is None or wanted not in known:
-            near = [n for n in known if wanted and n.startswith(wanted)]
-            near = near or get_close_matches(wanted, known)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
+            hint = near_name(wanted, group)
             if name is None and group == "embedding":
                 hint = "for no position use embedding=none"
             said = "null" if name is None else name
@@ -136,6 +135,20 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
         else:
             found.append(wanted)
     return found if len(found) == len(names) else []
+
+
+def near_name(name: str, group: str) -> str:
+    """A hint: names that begin so, the shortest first, or look like it; else where to choose."""
+    known = options(group)
+    near = sorted((n for n in known if name and n.startswith(name)), key=lambda n: (len(n), n))
+    near = near or get_close_matches(name, known)
+    return f"did you mean {' or '.join(near[:3])}?" if near else choice(group)
+
+
+def choice(group: str) -> str:
+    """A hint: all names of a group, or the command that lists them."""
+    known = options(group)
+    return f"one of {', '.join(known)}" if len(known) <= MANY else f"`vitpos list {group}s`"
 
 
 def options(group: str) -> list[str]:

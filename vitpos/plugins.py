@@ -68,10 +68,11 @@ def owner(target: str) -> str:
 def check(chosen: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise `BadInput` if a strategy is of a package that nobody trusted on the command line."""
     for name, options in chosen.items():
-        package = owner(str(options.get("_target_")))
+        target = str(options.get("_target_"))
+        package = owner(target)
         if package != "vitpos" and package not in TRUSTED:
             raise BadInput(
-                f"embedding={name} is from the package {package}, which is not trusted by itself",
+                f"embedding={name}: {target} is from the package {package}, which is not trusted",
                 f"if you know its code, add --plugin {package}",
             )
 

@@ -140,7 +140,8 @@ def broken_rules(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if "multiple_of" in rules:
             yield key, rules["multiple_of"] * 3 + 1
         if "at_least" in rules:
-            yield key, rules["at_least"] - 1
+            bad = rules["at_least"] - 1
+            yield key, float(bad) if isinstance(flat(given).get(key), float) else bad
         if "one_of" in rules and not all(isinstance(word, bool) for word in rules["one_of"]):
             numbers = [word for word in rules["one_of"] if isinstance(word, int | float)]
             yield key, max(numbers) + 1 if numbers == rules["one_of"] else "nonsense"
