@@ -6,6 +6,7 @@ repositories are asked where `$VITPOS_REPOSITORIES` is a folder with clones at O
 
 import importlib
 import pkgutil
+import re
 import sys
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def table(found: list[Row]) -> str:
         where = f"{row.package} {row.version}"
         told = "" if row.error is None else f"{row.error:.1e}"
         cells = (f"`{row.embedding}`", f"`{row.reference}`", where, str(row.cases))
-        lines.append(f"| {' | '.join((*cells, ', '.join(row.compared), told))} |")
+        compared = dict.fromkeys(re.sub(r"( of)? \d+( heads)?$", "", what) for what in row.compared)
+        lines.append(f"| {' | '.join((*cells, ', '.join(compared), told))} |")
     return "\n".join(lines)
 
 

@@ -97,12 +97,12 @@ def test_options_of_a_strategy_keep_their_kind():
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        ("embedding=rope", "embedding = rope: there is no such embedding", "rope2d or rope_mixed?"),
-        ("embedding=lerned1d", "embedding = lerned1d: there is no such", "did you mean learned1d?"),
+        ("embedding=rope", "embedding = rope: there is no such embedding", "did you mean rope1d or rope2d or "),
+        ("embedding=lerned1d", "embedding = lerned1d: there is no such", "did you mean learned1d or "),
         ("embedding=none+none", "embedding = none+none: none twice", ""),
         ("embedding=", "embedding: empty value", "for no position use embedding=none"),
         ("embedding=null", "embedding = null: there is no such", "use embedding=none"),
-        ("embedding=[]", "embedding: empty value", "one of alibi2d, "),
+        ("embedding=[]", "embedding: empty value", "`vitpos list embeddings` shows all "),
         ("embedding=../train", "embedding = ../train: there is no such", ""),
         ("dataset=[mnist,cifar10]", "must be one name", "dataset=mnist"),
         ("dataset=zzz", "dataset = zzz: there is no such dataset", "one of cifar10, "),

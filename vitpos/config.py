@@ -92,7 +92,7 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         return None
     if key in GROUPS and not text.strip():
         extra = "; for no position use embedding=none" if key == "embedding" else ""
-        problems.append(Problem(f"{key}: empty value", f"one of {', '.join(options(key))}{extra}"))
+        problems.append(Problem(f"{key}: empty value", f"{offered(options(key), key)}{extra}"))
         return None
     if key in GROUPS and "+" in text:
         text = f"[{text.replace('+', ',')}]"
@@ -115,7 +115,7 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     known = options(group)
     names = value if isinstance(value, list) else [value]
     if not names:
-        problems.append(Problem(f"{group}: empty value", f"one of {', '.join(known)}"))
+        problems.append(Problem(f"{group}: empty value", offered(known, group)))
         return []
     if len(names) > 1 and group != "embedding":
         problems.append(Problem(f"{group} = {value}: must be one name", f"{group}={names[0]}"))
@@ -124,9 +124,9 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     for name in names:
         wanted = str(name).lower()
         if name is None or wanted not in known:
-            near = [n for n in known if wanted and n.startswith(wanted)]
+            near = sorted((n for n in known if wanted and n.startswith(wanted)), key=len)[:3]
             near = near or get_close_matches(wanted, known)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}"
+            hint = f"did you mean {' or '.join(near)}?" if near else offered(known, group)
             if name is None and group == "embedding":
                 hint = "for no position use embedding=none"
             said = "null" if name is None else name
@@ -136,6 +136,13 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
         else:
             found.append(wanted)
     return found if len(found) == len(names) else []
+
+
+def offered(known: list[str], group: str) -> str:
+    """A hint: all names, or where to see them if they are many."""
+    if len(known) <= 12:
+        return f"one of {', '.join(known)}"
+    return f"`vitpos list {group}s` shows all {len(known)}"
 
 
 def options(group: str) -> list[str]:

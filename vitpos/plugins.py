@@ -68,11 +68,12 @@ def owner(target: str) -> str:
 def check(chosen: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise `BadInput` if a strategy is of a package that nobody trusted on the command line."""
     for name, options in chosen.items():
-        package = owner(str(options.get("_target_")))
+        target = str(options.get("_target_"))
+        package = owner(target)
         if package != "vitpos" and package not in TRUSTED:
             raise BadInput(
-                f"embedding={name} is from the package {package}, which is not trusted by itself",
-                f"if you know its code, add --plugin {package}",
+                f"embedding={name} is {target}, of a package that is not trusted by itself",
+                f"if it is yours or you know its code: --plugin {package}",
             )
 
 

@@ -133,6 +133,18 @@ ORACLES = [
     Oracle("liere2", LIERE, "LierePositionEncoder", liere("liere2", 2), ALL),
     Oracle("liere8", LIERE, "LierePositionEncoder", liere("liere8", 8), ALL),
     Oracle("liere", LIERE, "LierePositionEncoder", liere("liere", HEAD_DIM), ALL),
-    Oracle("comrope_ap", COMROPE, "", comrope("comrope_ap", "ComRoPEAPAttention"), ALL),
-    Oracle("comrope_ld", COMROPE, "", comrope("comrope_ld", "ComRoPELDAttention"), ALL),
+    Oracle(
+        "comrope_ap",
+        COMROPE,
+        "ComRoPEAPAttention",
+        comrope("comrope_ap", "ComRoPEAPAttention"),
+        ALL,
+    ),
+    Oracle(
+        "comrope_ld",
+        COMROPE,
+        "ComRoPELDAttention",
+        comrope("comrope_ld", "ComRoPELDAttention"),
+        ALL,
+    ),
 ]

@@ -31,9 +31,10 @@ def clone(repository: str) -> Path | None:
 
 
 def commit(repository: str) -> str:
-    """The commit of the clone, in short."""
+    """The commit of the clone, in short; `unknown` of files without one."""
     command = ["git", "-C", f"{clone(repository)}", "rev-parse", "--short=10", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 
 @contextmanager

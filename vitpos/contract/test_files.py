@@ -151,6 +151,8 @@ def refused(file: str, key: str, bad: Any) -> bool:
     """Whether a strategy with this value is not built, or does not speak."""
     given = options(file)[file]
     sizes = dict(fitting(file))
+    if isinstance(flat(given).get(key), float) and isinstance(bad, int):
+        bad = float(bad)
     if key == "head_dim":
         sizes["dim"] = bad * sizes["heads"]
     elif key in WIDTHS:
