@@ -97,8 +97,16 @@ def test_options_of_a_strategy_keep_their_kind():
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        ("embedding=rope", "embedding = rope: there is no such embedding", "did you mean rope1d or rope2d or "),
-        ("embedding=lerned1d", "embedding = lerned1d: there is no such", "did you mean learned1d or "),
+        (
+            "embedding=rope",
+            "embedding = rope: there is no such embedding",
+            "did you mean rope1d or rope2d or ",
+        ),
+        (
+            "embedding=lerned1d",
+            "embedding = lerned1d: there is no such",
+            "did you mean learned1d or ",
+        ),
         ("embedding=none+none", "embedding = none+none: none twice", ""),
         ("embedding=", "embedding: empty value", "for no position use embedding=none"),
         ("embedding=null", "embedding = null: there is no such", "use embedding=none"),
