@@ -311,7 +311,7 @@ SPOILT: dict[str, tuple[Callable[[bytes], bytes], Sequence[str]]] = {
     "80 binary tag": (lambda old: old.replace(b"seed: 0", b"seed: !!binary aa"), ["tags"]),
     "81 target": (
         lambda old: old.replace(b"vitpos.embeddings.axial.Axial", b"os.system"),
-        ["config.yaml", "os.system", "not a strategy"],
+        ["config.yaml", "os.system", "not trusted"],
     ),
     "81 no target": (
         lambda old: old.replace(b"vitpos.embeddings.axial.Axial", b"vitpos.embeddings.nope.A"),

@@ -117,8 +117,8 @@ def complete(monkeypatch, line):
         ("embedding=rope_mixed embedding.rope_mixed.t", None),
         ("embedding=alibi2d+rope_mixed embedding.rope_mixed.th", None),
         ("embedding.rope2d.new_grid=n", ["embedding.rope2d.new_grid=ntk"]),
-        ("embedding=rope2d+swin_", ["embedding=rope2d+swin_rpb"]),
-        ("embedding=[rope2d,swin_", ["embedding=[rope2d,swin_rpb"]),
+        ("embedding=rope2d+levi", ["embedding=rope2d+levit_bias"]),
+        ("embedding=[rope2d,levi", ["embedding=[rope2d,levit_bias"]),
         ("embedding.rope2d._", []),
         ("zzz", []),
         ("zzz=", []),
@@ -202,11 +202,11 @@ def shell(tmp_path):
     ("typed", "becomes"),
     [
         ("vitpos tra\t", "vitpos train "),
-        ("vitpos train embedding=wind\t", "vitpos train embedding=window_abs "),
-        ("vitpos train embedding=rope2d+swin_\t", "vitpos train embedding=rope2d+swin_rpb "),
+        ("vitpos train embedding=levi\t", "vitpos train embedding=levit_bias "),
+        ("vitpos train embedding=rope2d+levi\t", "vitpos train embedding=rope2d+levit_bias "),
         ("vitpos train training.lr\t", "vitpos train training.lr="),
         ("vitpos train training.lr=\t", f"vitpos train training.lr={rate('quick')} "),
-        ('vitpos train "embedding=wind\t', 'vitpos train "embedding=window_abs" '),
+        ('vitpos train "embedding=levi\t', 'vitpos train "embedding=levit_bias" '),
     ],
 )
 def test_bash_writes_it(shell, typed, becomes):

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
+from math import sqrt
 from typing import Any, get_args, get_type_hints
 
 import torch
@@ -124,9 +125,11 @@ def draw(model: ViT, seed: int) -> None:
     """Give every weight outside the position embedding its first value.
 
     Matrices are Xavier-uniform, packed queries, keys and values each on their own; biases zero;
-    prefix tokens normal with a deviation of 0.02.
+    prefix tokens normal with a deviation of 0.02. What reads channels that the embedding appends to
+    the image is drawn apart, so that what reads the image is the same as in other networks.
     """
     own = {id(parameter) for parameter in model.position.parameters()}
+    project, extra = model.patches.project.weight, model.position.extra_channels
     qkv = {id(m.qkv.weight) for m in model.modules() if isinstance(m, Attention)}
     for name, weight in model.named_parameters():
         if id(weight) in own or weight.ndim < 2:
@@ -134,11 +137,17 @@ def draw(model: ViT, seed: int) -> None:
         random = generator(seed, "init", name)
         if name == "prefix":
             nn.init.normal_(weight, std=0.02, generator=random)
+        elif weight is project and extra:
+            appended = extra * model.patches.size**2  # the last inputs: channels of `pixels`
+            of_image, of_extra = weight.data[:, :-appended], weight.data[:, -appended:]
+            nn.init.xavier_uniform_(of_image, generator=random)
+            bound = sqrt(6 / sum(of_image.shape))
+            nn.init.uniform_(of_extra, -bound, bound, generator=generator(seed, "init", "extra"))
         else:
             for part in weight.data.chunk(3 if id(weight) in qkv else 1):
                 nn.init.xavier_uniform_(part, generator=random)
     for module in model.modules():
-        if isinstance(module, nn.Linear) and id(module.bias) not in own:
+        if isinstance(module, nn.Linear) and module.bias is not None and id(module.bias) not in own:
             nn.init.zeros_(module.bias)
 
 

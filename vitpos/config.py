@@ -20,7 +20,6 @@ from vitpos.schema import Dataset, Run
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
-MANY = 20  # names that no hint tells one by one
 # What a run is called and where it lies does not change its numbers.
 COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
@@ -93,7 +92,7 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         return None
     if key in GROUPS and not text.strip():
         extra = "; for no position use embedding=none" if key == "embedding" else ""
-        problems.append(Problem(f"{key}: empty value", f"{choice(key)}{extra}"))
+        problems.append(Problem(f"{key}: empty value", f"{offered(options(key), key)}{extra}"))
         return None
     if key in GROUPS and "+" in text:
         text = f"[{text.replace('+', ',')}]"
@@ -116,7 +115,7 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     known = options(group)
     names = value if isinstance(value, list) else [value]
     if not names:
-        problems.append(Problem(f"{group}: empty value", choice(group)))
+        problems.append(Problem(f"{group}: empty value", offered(known, group)))
         return []
     if len(names) > 1 and group != "embedding":
         problems.append(Problem(f"{group} = {value}: must be one name", f"{group}={names[0]}"))
@@ -125,7 +124,9 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     for name in names:
         wanted = str(name).lower()
         if name is None or wanted not in known:
-            hint = near_name(wanted, group)
+            near = sorted((n for n in known if wanted and n.startswith(wanted)), key=len)[:3]
+            near = near or get_close_matches(wanted, known)
+            hint = f"did you mean {' or '.join(near)}?" if near else offered(known, group)
             if name is None and group == "embedding":
                 hint = "for no position use embedding=none"
             said = "null" if name is None else name
@@ -137,18 +138,11 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
     return found if len(found) == len(names) else []
 
 
-def near_name(name: str, group: str) -> str:
-    """A hint: names that begin so, the shortest first, or look like it; else where to choose."""
-    known = options(group)
-    near = sorted((n for n in known if name and n.startswith(name)), key=lambda n: (len(n), n))
-    near = near or get_close_matches(name, known)
-    return f"did you mean {' or '.join(near[:3])}?" if near else choice(group)
-
-
-def choice(group: str) -> str:
-    """A hint: all names of a group, or the command that lists them."""
-    known = options(group)
-    return f"one of {', '.join(known)}" if len(known) <= MANY else f"`vitpos list {group}s`"
+def offered(known: list[str], group: str) -> str:
+    """A hint: all names, or where to see them if they are many."""
+    if len(known) <= 12:
+        return f"one of {', '.join(known)}"
+    return f"`vitpos list {group}s` shows all {len(known)}"
 
 
 def options(group: str) -> list[str]:

@@ -72,8 +72,8 @@ def check(chosen: Mapping[str, Mapping[str, Any]]) -> None:
         package = owner(target)
         if package != "vitpos" and package not in TRUSTED:
             raise BadInput(
-                f"embedding={name}: {target} is from the package {package}, which is not trusted",
-                f"if you know its code, add --plugin {package}",
+                f"embedding={name} is {target}, of a package that is not trusted by itself",
+                f"if it is yours or you know its code: --plugin {package}",
             )
 
 

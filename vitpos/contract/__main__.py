@@ -1,4 +1,4 @@
-"""`python -m vitpos.contract --embedding=mine --plugin my_package`: the contract, by pytest."""
+"""`python -m vitpos.contract --embedding=mine --plugin my_package`: pytest on the contract."""
 
 import sys
 from pathlib import Path

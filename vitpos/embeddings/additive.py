@@ -64,8 +64,8 @@ class Injected(PositionEmbedding):
         self.inject = inject
         copies = trunk.depth if inject == "every_layer" else 1
         self.sources = nn.ModuleList(make() for _ in range(copies))
-        if inject == "every_layer" and next(self.sources.parameters(), None) is None:
-            raise ValueError("every_layer is for tables that are learned: fixed ones are shared")
+        if inject == "every_layer" and not self.sources.state_dict():
+            raise ValueError("every_layer is for tables that are learned or random, not computed")
         slots = trunk.prefix if prefix == "learned" else 0
         self.slots = nn.Parameter(torch.empty(copies, slots, trunk.dim)) if slots else None
         if self.slots is not None:
