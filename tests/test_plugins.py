@@ -115,7 +115,7 @@ def test_trains_goes_on_and_is_evaluated(capsys, package):
     for (code, _, errors), wanted in zip(again, (4, 2), strict=True):
         assert code == wanted
         assert "my_package.rows.RowsApart, of a package that is not trusted" in errors
-        assert "hint: if you know its code, add --plugin my_package" in errors
+        assert "hint: if it is yours or you know its code: --plugin my_package" in errors
     code, _, _ = call(capsys, "resume", folder, "--quiet", *PLUGIN)
     assert code == 0
 
