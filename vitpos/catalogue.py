@@ -126,7 +126,8 @@ def file_of(name: str) -> Path:
     """The file of an embedding; `BadInput` names the nearest."""
     known = config.files("embedding")
     if name not in known:
-        near = [n for n in known if name and n.startswith(name)] or get_close_matches(name, known)
+        near = sorted((n for n in known if name and n.startswith(name)), key=len)[:3]
+        near = near or get_close_matches(name, known)
         hint = f"did you mean {' or '.join(near)}?" if near else "`vitpos list embeddings`"
         raise BadInput(f"there is no embedding {name}", hint)
     return known[name]
