@@ -1,4 +1,4 @@
-"""Keep the generated blocks of the README true: `--help`, the embeddings, the tree.
+"""Keep the generated text true: the README's blocks, and the table beside the embeddings.
 
 `python scripts/readme.py` writes them; with `--check` it fails if they are not up to date. A block
 lies between `<!-- NAME -->` and `<!-- end -->`.
@@ -13,6 +13,7 @@ from vitpos import catalogue, listing
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+TABLE = ROOT / "configs/embedding/README.md"
 
 
 def vitpos(*words: str) -> str:
@@ -35,8 +36,32 @@ def help_text() -> str:
 
 
 def embeddings() -> str:
+    """The names, family by family."""
+    families: dict[str, list[str]] = {}
+    for entry in sorted(catalogue.entries("embedding"), key=listing.place):
+        families.setdefault(listing.family_of(entry), []).append(f"`{entry.name}`")
+    return "\n".join(
+        [
+            "| family | `embedding=` |",
+            "|---|---|",
+            *(
+                f"| {family} ({len(names)}) | {' '.join(names)} |"
+                for family, names in families.items()
+            ),
+        ]
+    )
+
+
+def table() -> str:
     """A table from the first lines of each file, family by family."""
     rows = [
+        "# The embeddings",
+        "",
+        "One file each; its first lines say all that is here, and its formula, axis order, first",
+        "numbers and how it was verified. `vitpos explain embedding=NAME` draws it too. What it",
+        "learns is counted at 192 channels, 12 layers, 3 heads (4 where 3 will not do), 8 x 8",
+        "cells and CLS.",
+        "",
         "| `embedding=` | what it does | acts on | learns | name in the field | source |",
         "|---|---|---|---:|---|---|",
     ]
@@ -49,7 +74,7 @@ def embeddings() -> str:
         cells = (entry.description, entry.facts.get("acts", ""), learned, entry.known_as)
         said = (text.replace("|", "\\|") for text in (*cells, entry.paper))
         rows.append(f"| `{entry.name}` | {' | '.join(said)} |")
-    return "\n".join(rows)
+    return "\n".join([*rows, ""])
 
 
 def tree() -> str:
@@ -76,11 +101,17 @@ def main() -> int:
             return 1
         text = make()
         after = pattern.sub(lambda m, text=text: f"{m[1]}{text}\n{m[2]}", after)
+    stale = [
+        path
+        for path, text in ((README, after), (TABLE, table()))
+        if not path.exists() or path.read_text() != text
+    ]
     if "--check" in sys.argv:
-        if after != before:
-            print("README.md is out of date: python scripts/readme.py")
-        return int(after != before)
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: python scripts/readme.py")
+        return int(bool(stale))
     README.write_text(after)
+    TABLE.write_text(table())
     return 0
 
 

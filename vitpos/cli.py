@@ -200,7 +200,7 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[embeddings|datasets|backbones|trainings|patches|runs]",
+            metavar="[embeddings|datasets|backbones|trainings|patches|studies|runs]",
             help="Nothing: what there is to list.",
             autocompletion=complete_groups,
         ),
