@@ -1,6 +1,7 @@
 """`vitpos explain` tells what one wants to know of a strategy, with a picture."""
 
 import json
+import re
 
 import networks
 import pytest
@@ -162,13 +163,17 @@ def test_pictures_have_a_row_for_each_row(how):
         assert len(drawn[:-1]) == 8
 
 
-@pytest.mark.parametrize("cells", [(1, 1), (1, 40), (64, 64), (7, 100)])
-@pytest.mark.parametrize("how", [Style.SHADES, Style.ASCII])
-def test_large_maps_fit_into_sixty_columns(cells, how):
+@pytest.mark.parametrize("cells", [(1, 1), (4, 4), (1, 40), (8, 8), (64, 64), (7, 100)])
+@pytest.mark.parametrize("how", list(Style))
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_maps_fit_into_sixty_columns(cells, how, count):
     """Cells are left out of maps that are too large, and maps that have no room."""
-    maps = [torch.randn(cells, generator=torch.Generator().manual_seed(i)).numpy() for i in (1, 2)]
+    maps = [
+        torch.randn(cells, generator=torch.Generator().manual_seed(i)).numpy() for i in range(count)
+    ]
+    drawn = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in sketch.sketch(maps, how)]
 
-    assert max(map(len, sketch.sketch(maps, how))) <= 60
+    assert max(map(len, drawn)) <= 60
 
 
 def test_rules_are_said_in_words():

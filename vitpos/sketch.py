@@ -40,26 +40,37 @@ def sketch(maps: list[Map], how: Style) -> list[str]:
     """Maps side by side, as many as fit, in one range; below them what that range is."""
     step = max(1, -(-max(maps[0].shape[1], maps[0].shape[0]) // (WIDTH // 2)))
     small = [np.asarray(values, np.float64)[::step, ::step] for values in maps]
-    room = max(1, (WIDTH + 2) // (2 * small[0].shape[1] + 2))
+    zoom = enlarged(small, how)
+    room = max(1, (WIDTH + 2) // (zoom * small[0].shape[1] + 2))
     shown = small[:room]
     finite = np.concatenate([values[np.isfinite(values)] for values in small] or [np.zeros(1)])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if low < 0 < high:  # zero is in the middle
         high = max(-low, high)
         low = -high
-    draw = coloured if how is Style.COLOUR else shaded
-    tiles = [draw(values, low, high, how) for values in shown]
+    if how is Style.COLOUR:
+        tiles = [coloured(values, low, high, zoom) for values in shown]
+    else:
+        tiles = [shaded(values, low, high, how) for values in shown]
     rows = ["  ".join(parts).rstrip(" ") for parts in zip(*tiles, strict=True)]
     low, high = low + 0.0, high + 0.0  # no minus before a zero
     more = f", {len(shown)} of {len(maps)}" if len(shown) < len(maps) else ""
     return [*rows, f"{scale(low, high, how)}{more}"]
 
 
+def enlarged(maps: list[Map], how: Style) -> int:
+    """Columns of a cell: two, or in colour as many more as all maps have room for."""
+    rows, cols = maps[0].shape
+    most = ZOOM // max(rows, cols) if how is Style.COLOUR else 2
+    fits = [z for z in range(2, most + 1, 2) if len(maps) * (cols * z + 2) <= WIDTH + 2]
+    return max(fits, default=2)
+
+
 def scale(low: float, high: float, how: Style) -> str:
     """The range, beside its marks."""
     marks = LETTERS if how is Style.ASCII else SHADES
     if how is Style.COLOUR:
-        marks = "".join(coloured(np.linspace(low, high, 8)[None], low, high, how))
+        marks = "".join(coloured(np.linspace(low, high, 8)[None], low, high, 1))
         return f"{low:.3g} {marks} {high:.3g}"
     return f"{low:.3g} [{marks}] {high:.3g}"
 
@@ -73,9 +84,8 @@ def shaded(values: Map, low: float, high: float, how: Style) -> list[str]:
     return ["".join(2 * marks[i] for i in row) for row in chosen]
 
 
-def coloured(values: Map, low: float, high: float, how: Style) -> list[str]:
+def coloured(values: Map, low: float, high: float, zoom: int) -> list[str]:
     """Two pixels in each character, the upper in its ink and the lower in its ground."""
-    zoom = max(2, ZOOM // max(values.shape)) // 2 * 2 if len(values) > 1 else 1
     palette: Palette = PUOR if low < 0 < high else CIVIDIS
     colours = palette.paint(values.repeat(zoom, 0).repeat(zoom, 1), low, high).astype(int)
     codes = (colours * 5 + 127) // 255 @ np.array([36, 6, 1]) + 16  # a cube of 6 x 6 x 6
