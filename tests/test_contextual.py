@@ -13,8 +13,10 @@ from vitpos.attention import Attend
 from vitpos.embeddings.base import Site
 from vitpos.errors import BadInput
 from vitpos.grid import Grid
+from vitpos.orders import plain
 from vitpos.specimens import loud, noise, position
 
+OFFSETS = ["shaw", "shaw1d"]
 AXIAL = ["shaw", "shaw_schh", "relative_axial", "decomposed_rel"]
 CPU = torch.device("cpu")
 grids = st.builds(Grid, st.integers(1, 5), st.integers(1, 5))
@@ -60,6 +62,39 @@ def test_shaw_is_the_formula_of_the_paper(combine, prefix):
         told[:, :, i] = (logits.softmax(-1)[..., None] * (v + carried)).sum(-2)
 
     torch.testing.assert_close(read(ours, q, k, v, Site(grid, 1, p)), told, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("order", "clip", "prefix"),
+    [("raster", None, "zero"), ("raster", 4, "learned"), ("spiral", None, "learned")],
+)
+def test_vectors_of_a_sequence_are_the_formula_of_the_paper(order, clip, prefix):
+    """By steps in the sequence, on a longer one than was trained on; gradients come back too."""
+    grid, p, reach = Grid(3, 5), 2, clip or 11
+    changes = {"order": order, "clip": clip, "prefix": prefix}
+    ours = loud(position("shaw1d", changes=changes, grid=Grid(3, 4), prefix=p)).double()
+    inputs = [x.double().requires_grad_() for x in tokens(p + 15)]
+    q, k, v = inputs
+    number = plain(3, 5, order)
+
+    def vector(vectors, i, j):
+        if min(i, j) < p:
+            return q.new_zeros(16) if vectors.edge is None else vectors.edge[1]
+        steps = number[i - p] - number[j - p]
+        return vectors.steps[1, max(-reach, min(reach, steps)) + reach]
+
+    told = []
+    for i in range(p + 15):
+        keys = torch.stack([vector(ours.of_keys, i, j) for j in range(p + 15)])
+        carried = torch.stack([vector(ours.of_values, i, j) for j in range(p + 15)])
+        logits = (q[:, :, i, None] * (k + keys)).sum(-1) / 4
+        told.append((logits.softmax(-1)[..., None] * (v + carried)).sum(-2))
+    wanted, found = torch.stack(told, dim=2), read(ours, q, k, v, Site(grid, 1, p))
+    inputs += list(ours.parameters())
+    slopes = [torch.autograd.grad((x * x).sum(), inputs) for x in (found, wanted)]
+
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-5)
 
 
 @given(grid=grids, layer=st.integers(0, 1))
@@ -141,7 +176,25 @@ def test_rescaled_vectors_span_the_new_grid():
     assert large[-1] == pytest.approx(small[-1].item(), rel=0.05)
 
 
-@pytest.mark.parametrize("name", [*AXIAL, "tupe", "irpe_product_ctx_qkv", "irpe_product_bias"])
+@torch.no_grad()
+def test_a_rescaled_sequence_spans_the_new_one():
+    """In twice the cells, 2 steps see about what 1 step saw, and the ends what the ends saw."""
+    strategy = position("shaw1d", changes={"clip": None, "new_grid": "rescale"})
+    strategy.of_keys.steps.copy_(torch.linspace(-1, 1, 31)[None, :, None].expand(2, -1, 16))
+    small, large = (
+        strategy.logits(ones, ones, Site(Grid(rows, 4), 0, 0))[0, 0, 0]
+        for rows in (4, 8)
+        for ones in [torch.ones(1, 2, 4 * rows, 16)]
+    )
+
+    assert large[0] == pytest.approx(0, abs=1e-5)
+    assert large[2] == pytest.approx(small[1].item(), rel=0.1)
+    assert large[-1] == pytest.approx(small[-1].item(), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "name", [*AXIAL, "shaw1d", "tupe", "irpe_product_ctx_qkv", "irpe_product_bias"]
+)
 @torch.no_grad()
 def test_prefix_tokens_without_a_number_are_left_alone(name):
     """With prefix=zero no logit of a prefix token changes, and cells do not notice them."""
@@ -155,7 +208,7 @@ def test_prefix_tokens_without_a_number_are_left_alone(name):
     assert torch.equal(term[:, :, 2:, 2:], bare)
 
 
-@pytest.mark.parametrize("name", ["shaw", "irpe_product_ctx", "irpe_cross_ctx"])
+@pytest.mark.parametrize("name", [*OFFSETS, "irpe_product_ctx", "irpe_cross_ctx"])
 @torch.no_grad()
 def test_pairs_with_a_prefix_token_share_a_vector(name):
     """With prefix=learned a token sees the same at every pair that has a prefix token."""
@@ -168,7 +221,7 @@ def test_pairs_with_a_prefix_token_share_a_vector(name):
     torch.testing.assert_close(term[:, :, :2], term[:, :, :2, :1].expand(-1, -1, -1, 17))
 
 
-@pytest.mark.parametrize("name", ["shaw", "irpe_product_ctx", "crpe"])
+@pytest.mark.parametrize("name", [*OFFSETS, "irpe_product_ctx", "crpe"])
 def test_queries_that_were_widened_are_refused(name):
     """A vector of a head's width cannot meet a query twice as wide."""
     wide, v = noise(2, 2, 16, 32), noise(2, 2, 16, 16)
@@ -184,6 +237,8 @@ def test_queries_that_were_widened_are_refused(name):
         ("shaw", {"combine": "product"}),
         ("shaw", {"new_grid": "ntk"}),
         ("shaw", {"prefix": "none"}),
+        ("shaw1d", {"clip": 0}),
+        ("shaw1d", {"order": "zigzag"}),
         ("tupe", {"prefix": "none"}),
         ("tupe", {"resample": "area"}),
         ("gpsa", {"first": 0}),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vitpos.embeddings.base import PositionEmbedding, Site
-from vitpos.embeddings.contextual import AxialVectors
+from vitpos.embeddings.contextual import AxialVectors, SequenceVectors
 from vitpos.embeddings.gated import Gated
 from vitpos.grid import Grid
 from vitpos.oracles.base import OTHER, SAME, SQUARE, Answer, Case, Oracle, cases, gradients, wanted
@@ -147,6 +147,36 @@ def decomposed_transformers(case: Case) -> Iterator[Answer]:
     )
 
 
+def relative_key(case: Case) -> Iterator[Answer]:
+    """A whole attention over the sequence whose keys have vectors, by key minus query there."""
+    from transformers.models.wav2vec2_bert.configuration_wav2vec2_bert import Wav2Vec2BertConfig
+    from transformers.models.wav2vec2_bert.modeling_wav2vec2_bert import Wav2Vec2BertSelfAttention
+
+    for clip in (None, 4):
+        changes = {"clip": clip, "values": False}
+        ours = cast(SequenceVectors, strategy("shaw1d", case, changes=changes))
+        steps, x = ours.of_keys.steps, wanted(2, case.grid.cells, DIM)
+        config = Wav2Vec2BertConfig(
+            hidden_size=DIM,
+            num_attention_heads=HEADS,
+            position_embeddings_type="relative_key",
+            left_max_position_embeddings=steps.shape[1] // 2,
+            right_max_position_embeddings=steps.shape[1] // 2,
+        )
+        theirs = cast(Any, loud(Wav2Vec2BertSelfAttention(config), std=0.2)).eval()
+        lend(theirs.distance_embedding, weight=steps[case.layer].flip(0))
+        attention = Attention(DIM, HEADS)
+        for part in ("weight", "bias"):
+            joined = [
+                getattr(made, part) for made in (theirs.linear_q, theirs.linear_k, theirs.linear_v)
+            ]
+            setattr(attention.qkv, part, nn.Parameter(torch.cat(joined).detach()))
+        attention.out = theirs.linear_out
+        read = attention(x, ours, Site(case.grid, case.layer, 0))
+        what = "output" if clip is None else "output, clipped"
+        yield from compared(what, read, theirs(x)[0], {"tokens": x, "steps": steps})
+
+
 def gpsa(case: Case) -> Iterator[Answer]:
     """The whole gated attention of ConViT; its offsets of an oblong grid are made here."""
     from timm.models.convit import GPSA
@@ -215,6 +245,13 @@ ORACLES = [
         "transformers",
         "transformers.models.sam.modeling_sam.SamVisionAttention",
         decomposed_transformers,
+        cases((*SAME, *OTHER), prefixes=(0,)),
+    ),
+    Oracle(
+        "shaw1d",
+        "transformers",
+        "transformers.models.wav2vec2_bert.modeling_wav2vec2_bert.Wav2Vec2BertSelfAttention",
+        relative_key,
         cases((*SAME, *OTHER), prefixes=(0,)),
     ),
     Oracle("gpsa", "timm", "timm.models.convit.GPSA", gpsa, cases((*SAME, *OTHER), prefixes=(0,))),
