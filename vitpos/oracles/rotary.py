@@ -206,22 +206,22 @@ LINEAR = cat("rope_pixel", {}, linear_bands=True, **PIXELS)
 LOG = cat("rope_pixel", {"spacing": "log"}, linear_bands=False, **PIXELS)
 ORACLES = [
     Oracle("rope2d", "timm", CAT, XY, ALL),
-    Oracle("rope2d", "rotary_embedding_torch", LUCID, lucid("rope2d", theta=100), ALL),
+    Oracle("rope2d", "rotary-embedding-torch", LUCID, lucid("rope2d", theta=100), ALL),
     Oracle("rope2d_eva02", "timm", CAT, EVA, ALL),
     Oracle("rope_pixel", "timm", CAT, LINEAR, ALL),
     Oracle("rope_pixel", "timm", f"{CAT} (log bands)", LOG, ALL),
     Oracle("rope_pixel", "timm", f"{DINO} (periods)", periods, ALL),
-    Oracle("rope_pixel", "vit_pytorch", "vit_pytorch.rvt.AxialRotaryEmbedding", rvt, EVEN),
+    Oracle("rope_pixel", "vit-pytorch", "vit_pytorch.rvt.AxialRotaryEmbedding", rvt, EVEN),
     Oracle(
-        "rope_pixel", "rotary_embedding_torch", LUCID, lucid("rope_pixel", freqs_for="pixel"), ALL
+        "rope_pixel", "rotary-embedding-torch", LUCID, lucid("rope_pixel", freqs_for="pixel"), ALL
     ),
     Oracle("rope_dinov3", "timm", DINO, dinov3("centre", "separate"), ALL),
     Oracle("rope_dinov3", "timm", f"{DINO} (max)", dinov3("longer", "max"), ALL),
     Oracle("rope_dinov3", "timm", f"{DINO} (min)", dinov3("shorter", "min"), ALL),
     Oracle("mrope", "timm", "timm.layers.RotaryEmbeddingMRope", mrope, ALL),
     Oracle("rope_mixed", "timm", "timm.layers.RotaryEmbeddingMixed", rope_mixed, ALL),
-    Oracle("rope_golden", "vit_pytorch", "vit_nd_rotary.GoldenGateRoPENd", golden, ALL),
-    Oracle("rope1d", "rotary_embedding_torch", "RotaryEmbedding", rope1d, ALL),
+    Oracle("rope_golden", "vit-pytorch", "vit_nd_rotary.GoldenGateRoPENd", golden, ALL),
+    Oracle("rope1d", "rotary-embedding-torch", "RotaryEmbedding", rope1d, ALL),
     Oracle("rope1d", "transformers", f"{ROPE_INIT}[linear]", longer("pi", "linear"), GROWN),
     Oracle("rope1d", "transformers", f"{ROPE_INIT}[dynamic]", longer("ntk", "dynamic"), GROWN),
     Oracle("rope1d", "transformers", f"{ROPE_INIT}[yarn]", longer("yarn", "yarn"), GROWN),
