@@ -62,6 +62,10 @@ def table() -> str:
         "learns is counted at 192 channels, 12 layers, 3 heads (4 where 3 will not do), 8 x 8",
         "cells and CLS.",
         "",
+        "In formulas, i is a query and j a key, Δ their offset (query minus key), x the tokens, q,",
+        "k and v what attention makes of them, d the channels of a head, D those of a token, h the",
+        "heads, and R(a) turns plane k of a head by the angle a_k.",
+        "",
         "| `embedding=` | what it does | acts on | learns | name in the field | source |",
         "|---|---|---|---:|---|---|",
     ]

@@ -83,7 +83,10 @@ class Bands(Fixed):
 
 
 class Sections(Fixed):
-    """Planes take turns between time, rows and columns (Qwen2-VL's M-RoPE, interleaved).
+    """Planes take turns between time, rows and columns (M-RoPE as Qwen3-VL has it, interleaved).
+
+    Bai et al. 2025, https://arxiv.org/abs/2511.21631; in Qwen2-VL (https://arxiv.org/abs/2409.12191)
+    each axis has a section of its own.
 
     One progression ``theta ** -(k / planes)`` for all; planes 1, 4, 7 ... turn with the row until
     plane ``3 rows``, planes 2, 5, 8 ... with the column until ``3 cols``. All others belong to

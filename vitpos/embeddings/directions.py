@@ -70,8 +70,8 @@ class Golden(Fixed):
     """Every plane of every head has a direction of its own, spread by the golden ratio's cousin.
 
     Frequencies rise from `lowest` to `highest` by equal ratios, in radians per unit, the same for
-    all heads; a share `still` of planes does not turn (Xiong 2025, golden gate RoPE, later called
-    uniform RoPE; https://jerryxio.ng/posts/nd-rope).
+    all heads; a share `still` of planes does not turn (Xiong 2025, golden gate RoPE,
+    https://jerryxio.ng/posts/nd-rope; in his code uniform RoPE, which is not `rope_uniform`).
     """
 
     def __init__(

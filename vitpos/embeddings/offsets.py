@@ -59,7 +59,8 @@ class RelativeTable(Biased):
 class NormedTable(RelativeTable):
     """A table of offsets whose rows of biases go through a LayerNorm over keys (LaPE).
 
-    Yu et al. 2023, https://arxiv.org/abs/2212.05262, for relative positions. Every key has a gain
+    Yu et al. 2023, https://arxiv.org/abs/2212.05262 (there "Position Embedding Needs an Independent
+    Layer Normalization"), for relative positions. Every key has a gain
     and a shift of its own, in each layer, so that the bias is no longer one of offsets alone.
     Another grid gets the gains and shifts resized as images, like the table.
     """
