@@ -79,7 +79,7 @@ def switched(run: Run) -> Iterator[Problem]:
         given, needs = switches.flat(options), options.get("_needs_", {})
         common = {key: value for key, value in given.items() if key not in needs}
         yield from switches.problems(name, common)
-        for key in [key for key in needs if key in given]:
+        for key in [key for key in needs if given.get(key) is not None]:
             yield from limits(given[key], f"embedding.{name}.{key}", needs[key])
 
 
