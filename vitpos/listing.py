@@ -9,7 +9,6 @@ from typing import Any
 from vitpos import catalogue, config, records
 from vitpos.catalogue import Entry
 from vitpos.errors import BadInput, BadRun
-from vitpos.glossary import new_grid
 from vitpos.words import count_words
 
 KEYS = {
@@ -103,7 +102,8 @@ def short(entry: Entry) -> str:
     """Where it acts, what it learns, how it meets a new grid."""
     learned = entry.parameters
     count = "" if learned is None else f"{count_words(learned)} parameters" if learned else "fixed"
-    rule = f"new grid: {new_grid(entry.options)}"
+    resized = "resample" in entry.options and "new_grid" not in entry.options
+    rule = f"new grid: {f'table resized, {entry.new_grid}' if resized else entry.new_grid or 'any'}"
     return "; ".join(text for text in (entry.facts.get("acts", ""), count, rule) if text)
 
 
