@@ -88,4 +88,4 @@ def meet(parts: Mapping[str, PositionEmbedding]) -> None:
     """Raise `ValueError` if one makes queries and keys too wide for another."""
     for wide in (name for name, part in parts.items() if part.widens):
         for other in (name for name, part in parts.items() if part.narrow and name != wide):
-            raise ValueError(f"{wide} makes queries and keys wider than {other} can take them")
+            raise ValueError(f"{wide} makes queries and keys wider than {other} can take")
