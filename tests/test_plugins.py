@@ -248,6 +248,18 @@ def test_a_broken_file_is_told_in_a_line(capsys, package, text):
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.parametrize("words", [("list", "embeddings"), ("explain", "rows_apart")])
+def test_a_file_that_is_no_text_is_told_in_a_line(capsys, package, words):
+    """By whoever reads it first."""
+    path = package / "configs" / "embedding" / "rows_apart.yaml"
+    path.write_bytes(b"# \xff")
+    code, _, errors = call(capsys, *words, *PLUGIN)
+
+    assert code == 2
+    assert str(path) in errors
+    assert len(errors.splitlines()) == 1
+
+
 def test_any_folder_will_do(tmp_path, monkeypatch):
     """Spaces, commas, quotes and letters in a path are no part of any grammar."""
     folder = tmp_path / "a b, ü' [c]=${d}"

@@ -81,7 +81,7 @@ def entry(name: str) -> Entry:
 
 def read(path: Path) -> Entry:
     """What a file says of itself."""
-    text = path.read_text("utf-8")
+    text = text_of(path)
     options = load(text, path)
     own = options.get(path.stem)
     if isinstance(own, dict):  # an embedding holds its own key
@@ -120,7 +120,7 @@ def exception(text: str) -> tuple[str, str]:
 def given(name: str) -> dict[str, Any]:
     """All options of an embedding's file, `_target_` and the like too."""
     path = file_of(name)
-    return dict(load(path.read_text("utf-8"), path)[name])
+    return dict(load(text_of(path), path)[name])
 
 
 def file_of(name: str) -> Path:
@@ -137,7 +137,7 @@ def file_of(name: str) -> Path:
 def remarks(name: str) -> dict[str, str]:
     """What the file of an embedding says behind its options, at the end of their lines."""
     found = {}
-    for line in file_of(name).read_text("utf-8").splitlines():
+    for line in text_of(file_of(name)).splitlines():
         code, mark, text = line.partition("  # ")
         if mark and ":" in code and code.startswith("  "):
             found[code.partition(":")[0].strip()] = text.strip()
@@ -154,6 +154,14 @@ def header(text: str) -> list[str]:
     return found
 
 
+def text_of(path: Path) -> str:
+    """What a config file holds; `BadInput` if it is no text."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInput(complaint(path, error)) from error
+
+
 def load(text: str, path: Path) -> dict[str, Any]:
     """A config file as plain data; references to other values stay as they are written."""
     try:
@@ -166,7 +174,7 @@ def load(text: str, path: Path) -> dict[str, Any]:
 def defaults() -> dict[str, Any]:
     """A run without overrides: the values of `train.yaml`, and its choice for each group."""
     path = config.folder() / "train.yaml"
-    data = load(path.read_text("utf-8"), path)
+    data = load(text_of(path), path)
     chosen = [item for item in data.pop("defaults", []) if isinstance(item, dict)]
     return data | {name: choice for item in chosen for name, choice in item.items()}
 
