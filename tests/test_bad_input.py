@@ -80,6 +80,8 @@ REFUSED: dict[str, tuple[str | Sequence[str], Sequence[str]]] = {
     "2 null": ("embedding=null", ["embedding", "embedding=none"]),
     "2 empty list": ("embedding=[]", ["embedding"]),
     "2 twice": ("embedding=rope2d+rope2d", ["twice"]),
+    "2 a comma": ("embedding=rope2d,peg", ["more than one value", "embedding=rope2d+peg"]),
+    "2 another's": (["embedding=rope2d", "embedding.peg.kernel=3"], ["peg has no part in"]),
     "2 half": ("embedding=rope2d+", ["a name is missing", "embedding=rope2d"]),
     "4 unknown key": ("posembed=rope", ["unknown key posembed", "did you mean embedding"]),
     "5 plus": ("+posembed=rope", ["+posembed", "neither added nor removed"]),

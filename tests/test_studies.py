@@ -86,7 +86,7 @@ def test_there_are_the_studies_that_were_asked_for() -> None:
 
 def test_all_has_every_embedding_but_those_it_gives_a_reason_for() -> None:
     """A new file in configs/embedding is an arm by itself."""
-    found = studies.read("all")
+    found = studies.read("all", {})
 
     arms = {arm.name for arm in found.arms}
     assert arms | set(found.without) == set(config.options("embedding"))
@@ -271,13 +271,13 @@ def test_a_damaged_file_is_named(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     path.write_text("question: a\nquestion: b\n")
     monkeypatch.setattr(studies, "path", lambda name: path)
 
-    assert f"{path}:2:1: question occurs twice" in complaint(lambda: studies.read("odd"))
+    assert f"{path}:2:1: question occurs twice" in complaint(lambda: studies.read("odd", {}))
 
 
 def test_nothing_heavy_is_loaded_to_read_a_study() -> None:
     """Neither torch nor Hydra."""
     words = (
-        "import sys; from vitpos import plan, progress, studies; studies.read('schh2024');"
+        "import sys; from vitpos import plan, progress, studies; studies.read('schh2024', {});"
         "print({'torch', 'hydra'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
@@ -290,7 +290,7 @@ def small(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """A plan of two arms and two seeds in a folder of its own, and the study of that name."""
     found = made(then={"image_size": [35]})
     monkeypatch.setattr(studies, "path", studies.Path)
-    monkeypatch.setattr("vitpos.plan.read", lambda name: found)
+    monkeypatch.setattr("vitpos.plan.read", lambda name, asked: found)
     return planned(["study=made", f"outputs={tmp_path}"])
 
 
@@ -312,6 +312,20 @@ def test_a_dry_run_tells_what_would_run_and_what_is_there(
     assert said[0] == "made: Which?"
     assert said[-2:] == ["2 arms x 2 seeds = 4 runs", "1 finished"]
     assert any(line.split()[:4] == ["b", "204", "k"] or line.startswith("b ") for line in said)
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "mnist5k"])
+def test_an_axis_is_narrowed_to_what_is_asked_of_it(dataset: str) -> None:
+    """All arms once, by that name; one that the file has has the same runs as there."""
+    narrow = planned(["study=schh2024", f"dataset={dataset}"])
+    whole = {member.identity for member in planned(["study=schh2024"]).members}
+    arms = {member.arm.name for member in narrow.members}
+
+    assert arms == {
+        f"{dataset}-{arm}" for arm in ("none", "learned", "sines", "relative", "rotary")
+    }
+    assert {m.arm.baseline for m in narrow.members} == {None, f"{dataset}-none"}
+    assert ({m.identity for m in narrow.members} <= whole) == (dataset == "cifar10")
 
 
 def test_a_dry_run_tells_what_was_asked_of_all_runs(

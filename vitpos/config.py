@@ -108,7 +108,8 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         problems.append(Problem(f"{word!r} cannot be read", "quote it: 'key=\"some text\"'"))
         return None
     if parsed.is_sweep_override():
-        hint = "one value at a time; a decimal point, not a comma?"
+        together = f"{key}={text.replace(',', '+')}; " if key == "embedding" else ""
+        hint = f"{together or 'a decimal point, not a comma? '}one value at a time"
         problems.append(Problem(f"{word}: more than one value for one run", hint))
         return None
     return parsed.get_key_element().lstrip("+~"), parsed.value()
@@ -225,7 +226,8 @@ def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> No
     known = list(keys(OmegaConf.to_container(config, resolve=False)))
     for key, value in values.items():
         if key not in known or any(part.startswith("_") for part in key.split(".")):
-            hint = switches.missing(key) or near_key(key, [*known, *GROUPS])
+            near = near_key(key, [*known, *GROUPS])
+            hint = unchosen(key, config) or switches.missing(key) or near
             problems.append(Problem(f"unknown key {key}", hint))
             continue
         old = OmegaConf.select(config, key)
@@ -239,6 +241,15 @@ def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> No
             problems.append(
                 Problem(f"{key} = {value} cannot be read", "references are ${some.key}")
             )
+
+
+def unchosen(key: str, config: Any) -> str:
+    """A hint, if the key is that of a strategy that this run has not."""
+    group, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    if group != "embedding" or name in config.embedding or name not in options(group):
+        return ""
+    return f"{name} has no part in embedding={'+'.join(map(str, config.embedding))}"
 
 
 def like(default: Any, value: Any, key: str, problems: list[Problem]) -> Any:

@@ -56,7 +56,7 @@ def planned(words: Iterable[str]) -> Plan:
     if "study" not in asked:
         hint = f"study={next(iter(config.options('study')), 'NAME')}"
         raise BadInput("which study?", f"{hint}; `vitpos list studies`")
-    found, problems = read(asked.pop("study")), list[Problem]()
+    found, problems = read(asked.pop("study"), asked), list[Problem]()
     seeds = asked.pop("seeds", None)
     if seeds is not None:
         count = int(seeds) if re.fullmatch(r"\d{1,4}", seeds) else seeds

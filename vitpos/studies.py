@@ -82,17 +82,29 @@ def path(name: str) -> Path:
     return known[name]
 
 
-def read(name: str) -> Study:
-    """The study of this name; raises `BadInput` with all that is wrong in its file."""
+def read(name: str, asked: Mapping[str, str]) -> Study:
+    """The study of this name; raises `BadInput` with all that is wrong in its file.
+
+    What is `asked` of an axis of the grid is the only value that it has.
+    """
     place, problems = path(name), list[Problem]()
     try:
         data = read_yaml(place).data
     except BadRun as error:
         raise BadInput(error.message) from error
+    if isinstance(data, dict) and isinstance(data.get("grid"), dict):
+        data["grid"] = {key: chosen(axis, asked.get(key)) for key, axis in data["grid"].items()}
     found = study(name, data, problems.append)
     if found is None or problems:
         raise BadInput.all_of([Problem(f"{place}: {p.message}", p.hint) for p in problems])
     return found
+
+
+def chosen(choices: Any, asked: str | None) -> Any:
+    """An axis, or only what was asked of it."""
+    if asked is None or not isinstance(choices, list):
+        return choices
+    return [next((item for item in choices if text(item) == asked), asked)]
 
 
 def study(name: str, data: Any, report: Report) -> Study | None:
