@@ -80,6 +80,7 @@ REFUSED: dict[str, tuple[str | Sequence[str], Sequence[str]]] = {
     "2 null": ("embedding=null", ["embedding", "embedding=none"]),
     "2 empty list": ("embedding=[]", ["embedding"]),
     "2 twice": ("embedding=rope2d+rope2d", ["twice"]),
+    "2 half": ("embedding=rope2d+", ["a name is missing", "embedding=rope2d"]),
     "4 unknown key": ("posembed=rope", ["unknown key posembed", "did you mean embedding"]),
     "5 plus": ("+posembed=rope", ["+posembed", "neither added nor removed"]),
     "5 plus plus": ("++seed=1", ["seed", "neither added nor removed", "seed=..."]),

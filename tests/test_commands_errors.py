@@ -219,10 +219,11 @@ def test_replaces_what_cannot_be_written():
     """Like characters for like, file names byte by byte, else a question mark."""
     plain.tolerate()
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="vitpos")
-    stream.write("3 × 4 · ▁█ … ü \udcff")
+    stream.write("3 × 4 · ▁█ … ü ø 字 \udcff; q·k/√d, a = θ², Σ α Δ")
     stream.flush()
 
-    assert stream.buffer.getvalue() == b"3 x 4 - 18 ... ? \xff"
+    plainly = b"3 x 4 . 18 ... u o ? \xff; q.k/sqrt d, a = theta^2, sum alpha d"
+    assert stream.buffer.getvalue() == plainly
 
 
 @pytest.mark.slow

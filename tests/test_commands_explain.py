@@ -88,6 +88,35 @@ def test_every_value_of_a_switch_is_explained():
     assert missing == set()
 
 
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [("backbone.heads=3", "64 channels are not divisible"), ("patch.size=5", "28 pixels are not")],
+)
+def test_a_network_that_cannot_be_is_no_obstacle(capsys, word, why):
+    """The strategy is told; what is wrong with the network stands beside its size."""
+    code, said, errors = call(capsys, "explain", "rope2d", word)
+
+    assert (code, errors) == (0, "")
+    assert said.startswith("rope2d: ")
+    assert why in " ".join(said[said.index("this network") :].split())
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("rope2d", "what the middle cell sees, in every head, layer 0:"),
+        ("swin_rpb", "what the middle cell sees, a map per head, layer 0:"),
+        ("peg", "what the middle cell sees, a map per kernel, layer 1:"),
+        ("coordconv", "what every cell is told, a map per channel, layer 0:"),
+    ],
+)
+def test_a_picture_says_what_it_shows(capsys, name, title):
+    """Not every map is that of a head."""
+    _, said, _ = call(capsys, "explain", name)
+
+    assert title in said.splitlines()
+
+
 def test_a_strategy_that_does_not_fit_is_explained_all_the_same(capsys):
     """What the network would need is said, and there is no picture."""
     code, said, _ = call(capsys, "explain", "rope2d", "backbone.dim=60", "backbone.heads=6")

@@ -56,6 +56,19 @@ def test_embeddings_are_readable_in_any_terminal(capsys, monkeypatch, columns):
         assert entry.facts.get("acts", "") in flat
 
 
+@pytest.mark.parametrize("columns", [60, 100])
+def test_studies_are_readable_in_any_terminal(capsys, monkeypatch, columns):
+    """Lines fit, and nothing of a question or its source is lost."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, text, _ = call(capsys, "list", "studies")
+    flat = " ".join(text.split())
+
+    wide = [line for line in text.splitlines() if len(line) > columns]
+    assert [line for line in wide if len(line.split()) > 1] == []
+    for entry in catalogue.entries("study"):
+        assert f"{entry.name} {entry.description} {entry.known_as} {entry.paper}" in flat
+
+
 def test_tells_who_thought_of_an_embedding(capsys):
     """Paper, the field's name and the rule for a new grid, as the YAML has them."""
     _, listed, _ = call(capsys, "list", "embeddings", "--json")

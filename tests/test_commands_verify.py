@@ -94,6 +94,17 @@ def test_names_are_those_of_strategies(capsys, known):
     assert len(errors.splitlines()) == 2
 
 
+@pytest.mark.parametrize("word", ["rope2d", "embedding=rope2d", "ROPE2D", "rope2d+none"])
+def test_names_are_typed_as_elsewhere(capsys, known, word):
+    """As words of `explain`, in any case, several together."""
+    known(oracle(name="rope2d"), oracle(name="alibi2d", error=AssertionError("asked")))
+    code, said, _ = call(capsys, "verify", word, "rope2d")
+
+    assert code == 0
+    assert [line.split()[0] for line in said.splitlines()[1:2]] == ["rope2d"]
+    assert "alibi2d" not in said
+
+
 def test_progress_says_how_long_it_takes(known):
     """How many cases are done, of how many, and the time that is left."""
     known(oracle(), oracle(), oracle())

@@ -15,6 +15,22 @@ from vitpos.errors import BadInput
 README = Path(__file__).parents[1] / "README.md"
 TRAIN = ("train", "training=smoke", "--quiet", "device=cpu")
 PLUGIN = ("--plugin", "my_package")
+STUDY = """\
+# Rows alone
+question: Do rows alone help?
+source: nobody
+base: {dataset: mnist5k, training: smoke}
+arms:
+  none: {embedding: none}
+  ours: {embedding: rows_apart}
+baseline: none
+seeds: 1
+metric: test/accuracy
+direction: up
+alpha: 0.05
+smallest_effect: 0.005
+looks: 1
+"""
 
 
 def blocks():
@@ -148,7 +164,8 @@ def test_keeps_the_contract(package):
         ("my-package", "plugin my-package: not the name of a package", "--plugin my_package"),
         ("my_package.rows", "not the name of a package", "--plugin my_package"),
         ("..", "not the name of a package", ""),
-        ("json", "plugin json: it has no configs/embedding/*.yaml inside", ""),
+        ("./my_package/", "not the name of a package", "--plugin my_package"),
+        ("json", "json: it has no configs/embedding/*.yaml or configs/study/*.yaml inside", ""),
     ],
 )
 def test_says_which_package_cannot_be_trusted(capsys, package, name, error, hint):
@@ -158,6 +175,31 @@ def test_says_which_package_cannot_be_trusted(capsys, package, name, error, hint
     assert (code, said) == (2, "")
     assert error in errors
     assert hint in errors
+
+
+@pytest.mark.parametrize("words", [("--embedding=rows_apar", *PLUGIN), ("--plugin=nowhere",)])
+def test_the_contract_of_nothing_is_refused_in_two_lines(package, words):
+    """A misspelt name ends it before there are any tests."""
+    code, text = contract(package.parent, *words)
+
+    assert code != 0
+    assert "Traceback" not in text
+    assert len(text.strip().splitlines()) == 2, text
+
+
+def test_brings_studies(capsys, package):
+    """A study of its own is listed and planned, and its commands trust the package."""
+    path = package / "configs" / "study" / "rows.yaml"
+    path.parent.mkdir()
+    path.write_text(STUDY)
+    _, unknown, _ = call(capsys, "list", "studies")
+    code, lines, _ = call(capsys, "sweep", "study=rows", "--commands", *PLUGIN)
+    _, known, _ = call(capsys, "list", "studies", *PLUGIN)
+
+    assert (code, len(lines.splitlines())) == (0, 2)
+    assert "embedding=rows_apart study=rows name=ours seed=0 --plugin my_package" in lines
+    assert "Do rows alone help?" in known
+    assert "Do rows alone help?" not in unknown
 
 
 def test_a_name_is_nobodys_twice(capsys, package):

@@ -3,10 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from networks import loud, noise, position
+from networks import loud, noise, position, vit
 
+from vitpos import config
 from vitpos.embeddings.base import Site
 from vitpos.embeddings.polar import directions
+from vitpos.errors import BadInput
 from vitpos.grid import Grid
 
 NAMES = ["pope", "pope_golden"]
@@ -17,6 +19,22 @@ def logits(strategy, q, k, site):
     """Products of what comes out for queries and keys."""
     a, b = strategy.heads(q, k, site)
     return a @ b.mT
+
+
+@pytest.mark.parametrize("other", sorted({*config.options("embedding")} - {"pope"}))
+@torch.no_grad()
+def test_goes_together_with_another_or_says_that_it_cannot(other):
+    """A strategy turns what is twice as wide, or the two cannot be had at all."""
+    together = f"pope+{other}"
+    if position(other).narrow:
+        with pytest.raises(BadInput, match="wider than"):
+            position(together)
+        with pytest.raises(BadInput, match="wider than"):
+            position(f"{other}+pope")
+    else:
+        scores = vit(together).eval()(noise(1, 3, 16, 16))
+
+        assert scores.isfinite().all()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -314,6 +314,18 @@ def test_a_dry_run_tells_what_would_run_and_what_is_there(
     assert any(line.split()[:4] == ["b", "204", "k"] or line.startswith("b ") for line in said)
 
 
+def test_a_dry_run_tells_what_was_asked_of_all_runs(
+    small: Plan, capsys: Any, tmp_path: Any
+) -> None:
+    """What was typed stands in the place of what the file has."""
+    said = sweep(capsys, tmp_path, "--dry-run", "dataset=mnist5k", "training=quick", "seeds=1")
+    [shared] = [line for line in said if line.startswith("all runs:")]
+
+    assert "training=quick" in shared
+    assert "training=smoke" not in " ".join(said)
+    assert said[-2] == "2 arms x 1 seed = 2 runs"
+
+
 def test_commands_can_be_typed_into_a_shell(small: Plan, capsys: Any, tmp_path: Any) -> None:
     """A line for each member; that of a finished one is a comment, a broken one is resumed."""
     words = ("dataset=mnist5k", "training=smoke")

@@ -69,7 +69,12 @@ def embedding(
                 parts[name] = made(options, trunk)
             except (ValueError, TypeError) as error:
                 raise BadInput(f"embedding.{name}: {error}") from error
-    return next(iter(parts.values())) if len(parts) == 1 else Together(trunk, parts)
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    try:
+        return Together(trunk, parts)
+    except ValueError as error:
+        raise BadInput(f"embedding={'+'.join(parts)}: {error}") from error
 
 
 def made(options: Mapping[str, Any], trunk: Trunk) -> PositionEmbedding:

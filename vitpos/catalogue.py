@@ -15,6 +15,7 @@ import yaml
 
 from vitpos import config
 from vitpos.errors import BadInput
+from vitpos.plain_yaml import complaint
 
 GROUPS = {  # as they are asked for, and their folders
     "embeddings": "embedding",
@@ -158,7 +159,7 @@ def load(text: str, path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadInput(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        raise BadInput(complaint(path, error)) from error
     return data if isinstance(data, dict) else {}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vitpos.records import Record, part
+from vitpos.words import counted
 
 MOST = 3  # different answers that are all told
 
@@ -33,11 +34,6 @@ def mixed(runs: Sequence[Record]) -> list[str]:
     if len(digests) > len({dataset(run) for run in runs}):
         found.append("mixed images: data sets of one name, but with different digests")
     return found
-
-
-def counted(number: object, what: str) -> str:
-    """``1 run``, ``2 runs``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def epochs(run: Record) -> str:

@@ -256,9 +256,10 @@ def verify(
     from vitpos.plain import json_text
     from vitpos.screen import watching
 
+    named = beside.named(names or [])
     with watching(quiet=json or not sys.stdout.isatty()) as show:
-        rows = beside.verify(names or [], show.work)
-    said = [*beside.lines(rows, columns()), *beside.unverified(names or [], rows)]
+        rows = beside.verify(named, show.work)
+    said = [*beside.lines(rows, columns()), *beside.unverified(named, rows)]
     say(json_text(beside.plain(rows)) if json else "\n".join(said))
     if any(row.bad for row in rows):
         raise typer.Exit(1)

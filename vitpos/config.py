@@ -95,6 +95,10 @@ def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
         problems.append(Problem(f"{key}: empty value", f"{offered(options(key), key)}{extra}"))
         return None
     if key in GROUPS and "+" in text:
+        names = [name for name in text.split("+") if name]
+        if len(names) <= text.count("+"):
+            problems.append(Problem(f"{word}: a name is missing", f"{key}={'+'.join(names)}"))
+            return None
         text = f"[{text.replace('+', ',')}]"
     try:
         parsed = OverridesParser.create().parse_override(f"{key}={text}")
@@ -151,12 +155,12 @@ def options(group: str) -> list[str]:
 
 
 def files(group: str) -> dict[str, Path]:
-    """A group's files by name: ours, and the embeddings of trusted plugins."""
+    """A group's files by name: ours, and the embeddings and studies of trusted plugins."""
     found = {path.stem: path for path in sorted((folder() / group).glob("*.yaml"))}
-    for package, place in plugins.TRUSTED.items() if group == "embedding" else ():
+    for package, place in plugins.TRUSTED.items() if group in plugins.GROUPS else ():
         for path in sorted((place / group).glob("*.yaml")):
             if path.stem in found:
-                message = f"plugin {package}: there is another embedding {path.stem}"
+                message = f"plugin {package}: there is another {group} {path.stem}"
                 raise BadInput(message, f"rename {path}; the other is {found[path.stem]}")
             found[path.stem] = path
     return found

@@ -2,13 +2,14 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vitpos import build, catalogue, config, glossary
-from vitpos.checks import unfit
+from vitpos.checks import geometry, unfit, widths
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.embeddings.together import Together
 from vitpos.patches import tiles
@@ -25,7 +26,8 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
     """All facts about the strategies of a run that these overrides compose."""
     named = [word if "=" in word else f"embedding={word}" for word in words]
     run = config.compose(named, fitting=False)
-    problems = [problem.message for problem in unfit(run)]
+    wrong = chain(geometry(run), widths(run), unfit(run))
+    problems = [problem.message for problem in wrong]
     position = None if problems else positioned(run)
     parts = [described(name, options) for name, options in run.embedding.items()]
     if position is not None:
@@ -116,11 +118,19 @@ def picture(strategy: PositionEmbedding) -> dict[str, Any] | None:
                 title = "how alike the middle cell and all others are (cosine)"
                 maps = similarity(view, trunk)[None]
             else:
-                own = tuple(view.shape[1:]) == tuple(trunk.grid)
-                title = "what the middle cell sees, a map per head" if own else "kernels"
-                maps = view
+                title, maps = seen(strategy, len(view)), view
             return {"title": f"{title}, layer {layer}", "maps": maps.float().tolist()}
     return None
+
+
+def seen(strategy: PositionEmbedding, maps: int) -> str:
+    """What so many maps of a strategy show."""
+    if strategy.extra_channels:
+        return "what every cell is told, a map per channel"
+    if maps == 1:
+        return "what the middle cell sees, in every head"
+    each = "head" if maps == strategy.trunk.heads else "kernel"
+    return f"what the middle cell sees, a map per {each}"
 
 
 def similarity(table: Tensor, trunk: Trunk) -> Tensor:

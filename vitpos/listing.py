@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def listing(what: str | None, path: Path | None) -> tuple[Any, list[str]]:
         if path is not None:
             raise BadInput(f"{path}: only runs are listed by folder", f"vitpos list {what}")
         found = catalogue.entries(group)
-        said = families(found, columns()) if group == "embedding" else lines(found)
+        said = (families if group == "embedding" else lines)(found, columns())
         return catalogue.plain(found), said
     counts = {name: len(config.options(group)) for name, group in catalogue.GROUPS.items()}
     runs_here = len(list(records.walk(top)))
@@ -54,13 +55,28 @@ def columns() -> int:
     return min(WIDE, max(NARROW, shutil.get_terminal_size((100, 24)).columns))
 
 
-def lines(found: list[Entry]) -> list[str]:
-    """A line each, and below it what else its file says of itself."""
-    width = max((len(entry.name) for entry in found), default=0) + 2
+def lines(found: list[Entry], width: int) -> list[str]:
+    """What each is, and below it what else its file says of itself."""
+    indent = max((len(entry.name) for entry in found), default=0) + 2
     said = []
     for entry in found:
-        said.append(f"{entry.name:{width}}{entry.description}")
-        said += [f"{'':{width}}{text}" for text in (entry.known_as, entry.paper) if text]
+        texts = entry.description, entry.known_as, entry.paper
+        said += beside(f"{entry.name:{indent}}", texts, width)
+    return said
+
+
+def beside(first: str, texts: Iterable[str], width: int) -> list[str]:
+    """Texts below one another, the first of them right of a name."""
+    said: list[str] = []
+    for text in texts:
+        said += textwrap.wrap(
+            text,
+            width,
+            initial_indent=first if not said else " " * len(first),
+            subsequent_indent=" " * len(first),
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
     return said
 
 
@@ -71,18 +87,8 @@ def families(found: list[Entry], width: int) -> list[str]:
     for family, members in groupby(sorted(found, key=place), key=family_of):
         said += ["", f"{family}:"]
         for entry in members:
-            first = f"  {entry.name:{indent - 2}}"
-            for text in (entry.description, short(entry), source(entry)):
-                rest = " " * indent
-                said += textwrap.wrap(
-                    text,
-                    width,
-                    initial_indent=first,
-                    subsequent_indent=rest,
-                    break_on_hyphens=False,
-                    break_long_words=False,
-                )
-                first = rest
+            texts = entry.description, short(entry), source(entry)
+            said += beside(f"  {entry.name:{indent - 2}}", texts, width)
     return said[1:]
 
 

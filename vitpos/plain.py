@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import unicodedata
 from typing import Any
 
 from vitpos.errors import NoResources
@@ -14,7 +15,10 @@ SIGPIPE = 13  # a shell says 128 more for a program that it ended
 # What a terminal without Unicode is shown instead.
 ASCII = {
     **dict(zip("▁▂▃▄▅▆▇█", "12345678", strict=True)),
-    **{"·": "-", "×": "x", "–": "-", "—": "-", "±": "+-", "…": "...", "→": "->", "✓": "ok"},
+    **{"·": ".", "×": "x", "–": "-", "—": "-", "±": "+-", "…": "...", "→": "->", "✓": "ok"},
+    **{"−": "-", "√": "sqrt ", "∞": "inf", "≤": "<=", "←": "<-", "⊙": "*", "℘": "wp", "‖": "||"},
+    **{"Δ": "d", "Σ": "sum", "⁻": "^-", "ᵀ": "^T", "⌊": "floor ", "⌋": "", "°": " deg"},
+    **{"ø": "o", "Ø": "O", "½": "1/2", "λ": "lambda"},
 }
 
 
@@ -74,4 +78,16 @@ def replace(error: UnicodeError) -> tuple[str | bytes, int]:
     wrong = error.object[error.start : error.end]
     if all("\udc80" <= character <= "\udcff" for character in wrong):
         return bytes(ord(character) - 0xDC00 for character in wrong), error.end
-    return "".join(ASCII.get(character, "?") for character in wrong), error.end
+    return "".join(map(alike, wrong)), error.end
+
+
+def alike(character: str) -> str:
+    """A letter without its accent, a Greek one by its name, a raised figure after a ^."""
+    if character in ASCII:
+        return ASCII[character]
+    name, parts = unicodedata.name(character, ""), unicodedata.normalize("NFKD", character)
+    if name.startswith("GREEK SMALL LETTER "):
+        return name.rpartition(" ")[2].lower()
+    if name.startswith("SUPERSCRIPT "):
+        return f"^{parts}"
+    return parts[0] if parts[0].isascii() else "?"

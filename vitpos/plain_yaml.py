@@ -41,10 +41,17 @@ def read_yaml(path: Path) -> Document:
         lines = dict(keys(path, node, "")) if node else {}
         return Document(loader.construct_document(node) if node else None, lines)
     except yaml.MarkedYAMLError as error:
-        raise BadRun(f"{where(path, error.problem_mark)}: {error.problem}") from error
+        raise BadRun(complaint(path, error)) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         line = text[: getattr(error, "position", 0)].count("\n") + 1
         raise BadRun(f"{path}:{line}: {getattr(error, 'reason', error)}") from error
+
+
+def complaint(path: Path, error: Exception) -> str:
+    """Where and why a file is no YAML, in a line."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        return f"{where(path, error.problem_mark)}: {error.problem}"
+    return f"{path} cannot be read: {' '.join(str(error).split())}"
 
 
 def stop_at_odd_tokens(path: Path, text: str) -> None:

@@ -1,8 +1,9 @@
-"""Packages of others with strategies of their own, trusted by name on the command line.
+"""Packages of others with strategies and studies of their own, trusted by name on the command line.
 
 A plugin is an importable package with files `configs/embedding/*.yaml` inside, each naming a class
-of it: `_target_: my_package.module.Class`. Nothing of it runs unless `--plugin` named it, and then
-only when one of its strategies is built: a config is data and trusts nobody.
+of it: `_target_: my_package.module.Class`, or with studies, `configs/study/*.yaml`. Nothing of it
+runs unless `--plugin` named it, and then only when one of its strategies is built: a config is data
+and trusts nobody.
 """
 
 import hashlib
@@ -19,7 +20,9 @@ from typing import Any
 import yaml
 
 from vitpos.errors import BadInput
+from vitpos.plain_yaml import complaint
 
+GROUPS = ("embedding", "study")  # of configs that a plugin may have
 TRUSTED: dict[str, Path] = {}  # for as long as this process lives: packages and their configs
 
 
@@ -34,7 +37,8 @@ def configs(name: str) -> Path:
     """The folder of a package's configs, found without importing it, else `BadInput`."""
     said = f"plugin {name}"
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        near = re.sub(r"\W+", "_", name.partition(".")[0]).strip("_")
+        last = Path(name).name if "/" in name else name.partition(".")[0]
+        near = re.sub(r"\W+", "_", last).strip("_")
         raise BadInput(f"{said}: not the name of a package", f"--plugin {near}" if near else "")
     here = str(Path.cwd())
     if here not in sys.path:
@@ -44,9 +48,9 @@ def configs(name: str) -> Path:
     if spec is None:
         raise BadInput(f"{said}: there is no such package", "install it, or go where its folder is")
     for place in spec.submodule_search_locations or ():
-        if any((Path(place) / "configs" / "embedding").glob("*.yaml")):
+        if any(any((Path(place) / "configs" / group).glob("*.yaml")) for group in GROUPS):
             return Path(place).absolute() / "configs"
-    raise BadInput(f"{said}: it has no configs/embedding/*.yaml inside")
+    raise BadInput(f"{said}: it has no configs/embedding/*.yaml or configs/study/*.yaml inside")
 
 
 def examine(path: Path) -> None:
@@ -54,7 +58,7 @@ def examine(path: Path) -> None:
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise BadInput(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        raise BadInput(complaint(path, error)) from error
     options = data.get(path.stem) if isinstance(data, dict) and len(data) == 1 else None
     if not isinstance(options, dict) or not isinstance(options.get("_target_"), str):
         raise BadInput(f"{path}: must hold one key, {path.stem}, and in it a _target_")

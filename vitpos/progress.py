@@ -13,7 +13,7 @@ from vitpos.plan import Member, Plan, spelled
 from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.studies import Arm, text
-from vitpos.words import count_words
+from vitpos.words import count_words, counted
 
 FURTHEST = ("finished", "running", "interrupted", "failed", "diverged")  # of runs that are the same
 
@@ -125,7 +125,8 @@ def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     yield ""
     yield from table(arms, common, sizes)
     yield ""
-    yield f"{len(arms)} arms x {design.seeds} seeds = {len(plan.members)} runs"
+    runs = counted(len(plan.members), "run")
+    yield f"{counted(len(arms), 'arm')} x {counted(design.seeds, 'seed')} = {runs}"
     states = [run.status for run in there(plan).values()]
     counts = {status: states.count(status) for status in FURTHEST}
     yield ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "none is there yet"
@@ -138,8 +139,8 @@ def table(arms: list[Arm], common: Set[str], sizes: Mapping[str, tuple[int, int]
     for arm in arms:
         usual = written(known[arm.baseline]) if arm.baseline else common
         own = " ".join(word for word in written(arm) if word not in usual)
-        counted = [count_words(size) for size in sizes.get(arm.name, ())] or ["?", "?"]
-        cells.append([arm.name, *counted, arm.baseline or "(baseline)", own])
+        sized = [count_words(size) for size in sizes.get(arm.name, ())] or ["?", "?"]
+        cells.append([arm.name, *sized, arm.baseline or "(baseline)", own])
     widths = [max(len(row[column]) for row in cells) for column in range(4)]
     for row in cells:
         padded = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]

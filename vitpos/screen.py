@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from vitpos.words import bytes_words, count_words, seconds_words
+from vitpos.words import bytes_words, count_words, counted, seconds_words
 
 
 class Terminal(Console):
@@ -197,9 +197,10 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     own = f" ({count_words(facts['params_embedding'])} of them position)"
     lines = [
         f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
-        f" {facts['tokens']} tokens, {count_words(facts['params'])} parameters{own}",
-        f"{facts['device']}, {facts['precision']}, {facts['threads']} threads,"
-        f" {facts['attention']} attention, {facts['epochs']} epochs, seed {facts['seed']}",
+        f" {counted(facts['tokens'], 'token')}, {count_words(facts['params'])} parameters{own}",
+        f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},"
+        f" {facts['attention']} attention, {counted(facts['epochs'], 'epoch')},"
+        f" seed {facts['seed']}",
     ]
     if facts["dataset"] == "mnist5k":
         lines.append(

@@ -1,6 +1,6 @@
 """Studies: a question, the arms that answer it and how they will be judged, in one file.
 
-A file of `configs/study/` is plain data, read before anything runs::
+A file of `configs/study/`, ours or a plugin's, is plain data, read before anything runs::
 
     question, source          what is asked, and who asked it first
     base: {key: value}        of every run
@@ -76,10 +76,10 @@ class Study:
 
 def path(name: str) -> Path:
     """The file of a study; raises `BadInput` if there is none."""
-    known = config.options("study")
+    known = config.files("study")
     if name not in known:
         raise BadInput(*unknown("study", name, known))
-    return config.folder() / "study" / f"{name}.yaml"
+    return known[name]
 
 
 def read(name: str) -> Study:

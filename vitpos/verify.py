@@ -34,6 +34,12 @@ class Row:
         return self.verdict in ("differs", "failed")
 
 
+def named(words: Sequence[str]) -> list[str]:
+    """Names of strategies, however they are typed: `rope2d`, `embedding=peg+rope2d`."""
+    together = [word.removeprefix("embedding=").lower() for word in words]
+    return list(dict.fromkeys(name for word in together for name in word.split("+")))
+
+
 def verify(names: Sequence[str], report: Report) -> list[Row]:
     """A row for each oracle of these strategies, or of all; `BadInput` for an unknown name."""
     for name in names:

@@ -1,6 +1,11 @@
 """Numbers as people say them."""
 
 
+def counted(number: object, what: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def seconds_words(seconds: float | int) -> str:
     """``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
     if seconds < 100:

@@ -40,13 +40,19 @@ def chosen(options: pytest.Config) -> list[str]:
     return theirs or [*known, *COMBINATIONS]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A name that nothing has ends it before there are any tests."""
+    try:
+        chosen(config)
+    except BadInput as error:
+        said = "\n".join(error.lines())
+        raise pytest.UsageError(said.removeprefix("error: ")) from error
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of `name` runs for each of them, a test of `file` for each file that they need."""
     asked = {"name", "file"} & set(metafunc.fixturenames)
-    try:
-        names = chosen(metafunc.config) if asked else []
-    except BadInput as error:
-        pytest.exit("\n".join(error.lines()), pytest.ExitCode.USAGE_ERROR)
+    names = chosen(metafunc.config) if asked else []
     if "name" in asked:
         metafunc.parametrize("name", names)
     elif "file" in asked:

@@ -27,6 +27,8 @@ class HeadAdaptive(PositionEmbedding):
     released code has the inverse for keys. Prefix tokens are neither mapped nor turned.
     """
 
+    narrow = True
+
     def __init__(
         self,
         trunk: Trunk,

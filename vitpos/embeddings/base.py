@@ -96,6 +96,8 @@ class PositionEmbedding(nn.Module):
     """No position at all, and the base of every strategy."""
 
     extra_channels = 0  # that `pixels` appends to the image
+    widens = False  # whether `heads` makes queries and keys wider than a head
+    narrow = False  # whether queries and keys must come to it as wide as a head
 
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()

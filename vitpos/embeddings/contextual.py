@@ -81,6 +81,8 @@ class OffsetVectors(PositionEmbedding, ABC):
     `prefix`: ``zero``, pairs with a prefix token have no vector; ``learned``, one for them all.
     """
 
+    narrow = True
+
     def __init__(
         self, trunk: Trunk, sides: Mapping[str, int], width: int, **switches: Unpack[Switches]
     ) -> None:

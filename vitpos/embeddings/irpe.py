@@ -125,6 +125,7 @@ class IRPE(PositionEmbedding):
         if prefix not in ("zero", "learned"):
             raise ValueError(f"prefix is zero or learned, not {prefix!r}")
         self.bias, self.scale = mode == "bias", trunk.head_dim**-0.5
+        self.narrow = not self.bias
         self.extra = prefix == "learned" and trunk.prefix > 0
         kinds = ["rows", "cols"] if method == "cross" else [method]
         self.buckets = nn.ModuleDict({kind: Buckets(trunk.grid, kind, ratio) for kind in kinds})

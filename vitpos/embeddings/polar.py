@@ -32,6 +32,8 @@ class Polar(PositionEmbedding, ABC):
     (``centre``). Their lengths are softplus too: there is one kind of product.
     """
 
+    widens = narrow = True
+
     def __init__(self, trunk: Trunk, **switches: Unpack[Switches]) -> None:
         super().__init__(trunk)
         self.prefix = switches["prefix"]

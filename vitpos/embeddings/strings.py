@@ -23,6 +23,8 @@ class Cayley(Turning):
     begins as RoPE-Axial with frequencies ``theta ** -(4 k / head_dim)``, columns first.
     """
 
+    narrow = True
+
     def __init__(self, trunk: Trunk, *, theta: float, **switches: Unpack[Switches]) -> None:
         super().__init__(trunk, **switches)
         width, each = trunk.head_dim, (trunk.depth, trunk.heads)

@@ -31,6 +31,7 @@ class Together(PositionEmbedding):
 
     def __init__(self, trunk: Trunk, parts: Mapping[str, PositionEmbedding]) -> None:
         super().__init__(trunk)
+        meet(parts)
         self.parts = nn.ModuleDict(parts)
         self.extra_channels = sum(part.extra_channels for part in parts.values())
 
@@ -81,3 +82,10 @@ class Together(PositionEmbedding):
             for name, part in self.strategies()
             for what, view in part.views(site).items()
         }
+
+
+def meet(parts: Mapping[str, PositionEmbedding]) -> None:
+    """Raise `ValueError` if one makes queries and keys too wide for another."""
+    for wide in (name for name, part in parts.items() if part.widens):
+        for other in (name for name, part in parts.items() if part.narrow and name != wide):
+            raise ValueError(f"{wide} makes queries and keys wider than {other} can take")

@@ -72,6 +72,8 @@ class CRPE(Beside):
     strategy made queries wider than values.
     """
 
+    narrow = True
+
     def __init__(
         self, trunk: Trunk, *, kernels: Sequence[int], padding_mode: str, shared: bool
     ) -> None:
