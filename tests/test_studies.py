@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from run_folders import call, folder
+from small_studies import BODY
 
 from vitpos import catalogue, config, progress, studies
 from vitpos.errors import BadInput
@@ -15,19 +16,6 @@ from vitpos.plan import Plan, plan, planned
 from vitpos.studies import Study
 
 NAMES = config.options("study")
-BODY: dict[str, Any] = {
-    "question": "Which?",
-    "source": "here",
-    "base": {"dataset": "mnist5k", "training": "smoke"},
-    "arms": {"a": {"embedding": "none"}, "b": {"embedding": "learned1d"}},
-    "baseline": "a",
-    "seeds": 2,
-    "metric": "test/accuracy",
-    "direction": "up",
-    "alpha": 0.05,
-    "smallest_effect": 0.005,
-    "looks": 1,
-}
 
 
 def made(**changes: Any) -> Study:

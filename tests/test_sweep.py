@@ -11,26 +11,14 @@ import processes
 import pytest
 import yaml
 from run_folders import call, folder
+from small_studies import BODY
 
 from vitpos import config, records, runs, sweep
 from vitpos.durable import Lines
 from vitpos.plan import Member, Plan, planned
 from vitpos.signals import Stop
 
-STUDY = {
-    "question": "Which?",
-    "source": "here",
-    "base": {"dataset": "mnist5k", "training": "smoke"},
-    "arms": {"a": {"embedding": "none"}, "b": {"embedding": "learned1d"}},
-    "baseline": "a",
-    "seeds": 2,
-    "metric": "test/accuracy",
-    "direction": "up",
-    "alpha": 0.05,
-    "smallest_effect": 0.005,
-    "looks": 1,
-    "then": {"image_size": [35]},
-}
+STUDY = BODY | {"then": {"image_size": [35]}}
 
 
 @pytest.fixture
