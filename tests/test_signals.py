@@ -131,6 +131,21 @@ def test_a_signal_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
             assert not (tmp_path / "o").exists()
 
 
+def test_a_signal_in_a_destructor_is_not_lost() -> None:
+    """Where no exception gets out, it is raised again a little later."""
+
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def work() -> None:
+        Dying()
+        time.sleep(5)
+
+    with pytest.raises(Interrupted, match="SIGTERM"), Stop():
+        work()
+
+
 @pytest.mark.slow
 def test_a_second_signal_leaves_at_once(tmp_path: Path, undisturbed: dict[str, object]) -> None:
     """Also in the middle of a step that would take long; the checkpoint before is whole."""

@@ -1,7 +1,9 @@
 """Ctrl-C, termination and hang-up end a run in order: the step is finished and the state saved."""
 
 import signal
+import sys
 import threading
+import warnings
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -29,6 +31,7 @@ class Stop:
         self.signal: int | None = None
         self.patient = False  # once there is a folder, where a step is worth waiting for
         self.before: dict[int, Any] = {}
+        self.unraisable: Any = None
 
     def __enter__(self) -> "Stop":
         if threading.current_thread() is not threading.main_thread():
@@ -39,6 +42,7 @@ class Stop:
             if number == getattr(signal, "SIGHUP", None) and hung_up_in_vain():
                 continue
             self.before[number] = signal.signal(number, self.handle)
+        self.unraisable, sys.unraisablehook = sys.unraisablehook, self.insist
         return self
 
     def __exit__(
@@ -49,6 +53,8 @@ class Stop:
     ) -> None:
         for number, handler in self.before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if self.before:
+            sys.unraisablehook = self.unraisable
         if isinstance(error, Leave):
             name = signal.Signals(error.number).name
             raise Interrupted(f"stopped by {name}", signal=error.number) from error
@@ -56,8 +62,19 @@ class Stop:
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Note it, or leave."""
         if not self.patient or self.signal is not None:
+            # What was open where the signal came is closed by leaving: nobody can mend that.
+            warnings.simplefilter("ignore", ResourceWarning)
             raise Leave(number)
         self.signal = number
+
+    def insist(self, swallowed: "sys.UnraisableHookArgs") -> None:
+        """Leave a little later, if Python was just where no exception gets out: in a destructor."""
+        if isinstance(swallowed.exc_value, Leave):
+            number = swallowed.exc_value.number
+            main = threading.main_thread().ident
+            threading.Timer(0.01, signal.pthread_kill, (main, number)).start()
+        else:
+            self.unraisable(swallowed)
 
 
 def hung_up_in_vain() -> bool:
