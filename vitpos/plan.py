@@ -86,7 +86,9 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
     """Compose and check every arm, then order its runs; `asked` are overrides of all."""
     arms: list[tuple[Arm, tuple[str, ...], Run]] = []
     wrong: dict[Problem, list[str]] = {}
-    for arm in (replace(a, overrides={**a.overrides, **asked}) for a in study.arms):
+    full = [replace(arm, overrides={**arm.overrides, **asked}) for arm in study.arms]
+    study = replace(study, arms=tuple(full))
+    for arm in study.arms:
         words = tuple(spelled(arm.overrides))
         words += (f"study={study.name}", f"name={arm.name}")
         try:

@@ -1,0 +1,118 @@
+"""A plan on the disk, as it was composed and checked before the first of its runs.
+
+::
+
+    outputs/<study>/plans/<first 12 digits of the digest>.json
+
+What is edited in `configs/` afterwards changes nothing: members are made from this file.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from vitpos import __version__, config
+from vitpos.durable import make_folder, read_json, write_json
+from vitpos.errors import BadRun, Problem
+from vitpos.plan import Member, Plan
+from vitpos.runs import now, place
+from vitpos.schema import Run
+from vitpos.studies import Arm, Design, Study
+from vitpos.typed import typed
+
+FORMAT = 1
+FOLDER = "plans"
+
+
+def digest(plan: Plan) -> str:
+    """64 hexadecimal digits of the question, how it is judged, and every run that answers it."""
+    study = plan.study
+    data = {
+        "study": study.name,
+        "design": asdict(study.design),
+        "then": study.then,
+        "members": [(m.arm.name, m.arm.baseline, m.seed, m.identity) for m in plan.members],
+    }
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def freeze(plan: Plan) -> Path:
+    """Write it down, unless it lies there already; where."""
+    path = place(plan.members[0].run).expanduser().absolute().parent / FOLDER
+    path = path / f"{digest(plan)[:12]}.json"
+    if not path.exists():
+        make_folder(path.parent)
+        write_json(path, document(plan))
+    return path
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    """All of a plan as plain data."""
+    study, first = plan.study, {member.arm.name: member for member in reversed(plan.members)}
+    arms = [first[arm.name] for arm in study.arms if arm.name in first]
+    return {
+        "format": FORMAT,
+        "digest": digest(plan),
+        "created": now(),
+        "vitpos": __version__,
+        "study": study.name,
+        "design": asdict(study.design),
+        "without": dict(study.without),
+        "then": list(study.then),
+        "seeds": sorted({member.seed for member in plan.members}),
+        "arms": [
+            {
+                "name": member.arm.name,
+                "baseline": member.arm.baseline,
+                "overrides": member.arm.overrides,
+                "words": [word for word in member.words if not word.startswith("seed=")],
+                "config": config.without_seed(asdict(member.run)),
+            }
+            for member in arms
+        ],
+    }
+
+
+def thaw(path: Path) -> Plan:
+    """The plan of a file, for runs that lie beside it; raises `BadRun` if it is damaged."""
+    data = read_json(path)
+    outputs = path.absolute().parents[2]
+    try:
+        plan = made(data, str(outputs), path)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
+    if digest(plan) != data.get("digest"):
+        raise BadRun(f"{path} is damaged: it is not what was frozen")
+    return plan
+
+
+def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
+    """The plan that plain data tells of."""
+    problems: list[Problem] = []
+    design = typed(Design, data["design"], "design", problems.append)
+    arms, runs, words = [], [], []
+    for item in data["arms"]:
+        config_of = item["config"] | {"seed": 0, "outputs": outputs}
+        run = typed(Run, config_of, f"arms.{item['name']}", problems.append)
+        arms.append(Arm(item["name"], item["overrides"], item["baseline"]))
+        runs.append(run)
+        words.append(tuple(item["words"]))
+    if problems or design is None:
+        raise BadRun(f"{path} is damaged: {problems[0].message}")
+    study = Study(data["study"], design, tuple(arms), data["without"], tuple(data["then"]))
+    members = []
+    for seed in data["seeds"]:
+        for arm, run, typed_in in zip(arms, runs, words, strict=True):
+            own = replace(run, seed=seed)
+            identity = config.identity(own)
+            members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
+    return Plan(study, tuple(members))
+
+
+def plans(folder: Path) -> list[Path]:
+    """The frozen plans of a study's folder, the oldest first."""
+    found = (folder / FOLDER).glob("*.json")
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
