@@ -49,7 +49,7 @@ def difference(
         p=0.0021 if known else None,
         holm=0.0042 if known else None,
         effect=1.75 if known else None,
-        wins=sum((value > 0) + (value == 0) / 2 for value in found),
+        wins=sum(((value > 0) + (value == 0) / 2 for value in found), start=0.0),
         share=Interval(0.4782, 1.0) if known else None,
         correlation=0.22 if known else None,
         correlation_interval=Interval(-0.82, 0.92) if known else None,
