@@ -119,7 +119,7 @@ def test_an_arm_without_a_result_is_a_row(capsys, tmp_path):
     _, said, _ = call(capsys, "compare", tmp_path, "--format", "markdown")
 
     assert re.findall(r"\| (mnist5k-\w+) \| (\d)[^|]*\|[^|]*\| (\S+) \| (.*?) \|", said) == [
-        ("mnist5k-none", "1", "12.50", "baseline"),
+        ("mnist5k-none", "1", "12.50", "not compared"),
         ("mnist5k-rope2d", "0", "-", "no result: diverged"),
     ]
 

@@ -64,6 +64,7 @@ def test_what_is_not_compared_says_why():
         "no result",
         "not compared",
     ]
+    assert cells(answer(BASE), "verdict") == ["not compared"]
     assert cells(found, "mean") == ["-", "82.00 [79.52, 84.48]", "-", "82.00 [79.52, 84.48]"]
 
 
@@ -199,13 +200,15 @@ def test_what_is_lost_is_counted_below():
 
 
 def test_seeds_are_listed_in_short():
-    """Runs of them by their ends; of many arms only some are named."""
+    """Runs of them by their ends, unknown ones too; of many arms only some are named."""
     arms = [
-        row(f"arm{index:03}", OTHERS, BASE, lost={"missing": (3, 4, 5, 9)}) for index in range(50)
+        row(f"arm{index:03}", OTHERS, BASE, lost={"missing": (3, 4, 5, 9), "damaged": (-1,)})
+        for index in range(50)
     ]
     said = rich(answer(BASE, *arms))
 
-    assert "missing: arm000 4 of 7 (seeds 3-5, 9)" in said
+    assert "missing: arm000 4 of 8 (seeds 3-5, 9)" in said
+    assert "damaged: arm000 1 of 8 (seed unknown)" in said
     assert "30 more arms (--format csv)" in said
 
 

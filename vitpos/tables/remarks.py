@@ -161,12 +161,14 @@ def loss(row: Row, reason: str) -> str:
 def listed(seeds: Sequence[int]) -> str:
     """``seed 3``, ``seeds 0-4, 7``."""
     groups: list[list[int]] = []
-    for seed in sorted(seeds):
+    for seed in sorted(seed for seed in seeds if seed >= 0):
         if groups and seed == groups[-1][-1] + 1:
             groups[-1].append(seed)
         else:
             groups.append([seed])
     said = [f"{group[0]}-{group[-1]}" if len(group) > 1 else f"{group[0]}" for group in groups]
+    unknown = any(seed < 0 for seed in seeds)
+    said += ["unknown"] if unknown else []
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(said)}"
 
 
