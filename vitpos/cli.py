@@ -53,6 +53,8 @@ class Format(StrEnum):
 
     RICH = "rich"
     MARKDOWN = "markdown"
+    LATEX = "latex"
+    HTML = "html"
     CSV = "csv"
     JSON = "json"
 
@@ -277,6 +279,42 @@ def show(path: RunPath, json: Json = False) -> None:
 
 
 @app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", autocompletion=complete_runs)],
+    second: Annotated[Path, typer.Argument(metavar="B", autocompletion=complete_runs)],
+    json: Json = False,
+) -> None:
+    """Show where two runs differ: config, code, environment, numbers."""
+    from vitpos import diff as side_by_side
+    from vitpos.plain import json_text
+
+    found = side_by_side.facts(first, second)
+    say(json_text(found) if json else "\n".join(side_by_side.lines(found)))
+
+
+@app.command()
+def rerun(
+    path: RunPath,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Only so many epochs, from the first on.")
+    ] = None,
+    json: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Do a finished run again and compare every number: 0 if all bits are the same, else 1."""
+    from vitpos.plain import json_text
+    from vitpos.screen import watching
+
+    with watching(quiet=json) as show:
+        from vitpos import rerun as again
+
+        found = again.rerun(path, show, epochs)
+    say(json_text(found) if json else "\n".join(again.lines(found)))
+    if not found["same"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def compare(
     paths: Paths,
     metric: Annotated[
@@ -287,13 +325,10 @@ def compare(
     """Compare arms: mean and range over seeds, and what they cost."""
     from vitpos import comparison, tables
 
-    result = comparison.compare(paths, metric)
-    if format_ is Format.RICH:
-        say(tables.drawn(result), end="")
-        return
-    say(tables.FORMATS[format_](result))
+    result = comparison.answered(comparison.compare(paths, metric))
+    say(tables.render(result, format_))
     if format_ is Format.CSV:
-        say("\n".join(tables.remarks(result)), aside=True)
+        say("\n".join(tables.lines_below(result)), aside=True)
 
 
 @app.command()
