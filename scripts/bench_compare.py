@@ -1,4 +1,4 @@
-"""How long does `vitpos compare` take with many runs on the disk?
+"""Times `vitpos compare` with many runs on the disk.
 
     python -m scripts.bench_compare [--arms 100] [--seeds 100] [--json FILE]
 
