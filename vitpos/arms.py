@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from vitpos import config, records
+from vitpos.conditions import ABSENT, Configs
 from vitpos.errors import BadRun
 from vitpos.records import Record
-from vitpos.conditions import ABSENT, Configs
 from vitpos.studies import text
 
 FOLDER = re.compile(r"(?P<arm>.+)-s(?P<seed>\d+)-(?P<identity>[0-9a-f]{8})(-\d+)?")

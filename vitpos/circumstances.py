@@ -44,9 +44,9 @@ def kinds(*, planned: bool) -> list[Kind]:
     ]
 
 
-def caption(count: int, runs: Sequence[Record]) -> tuple[str, ...]:
-    """What must stand under a table of `count` results of these runs, a phrase each."""
-    said = [counted(count, "run")]
+def caption(runs: Sequence[Record]) -> tuple[str, ...]:
+    """What must stand under a table of the results of these runs, a phrase each."""
+    said = [counted(len(runs), "run")]
     for question in (epochs, dataset, machine, code, date):
         answers = sorted({question(run) for run in runs})
         if len(answers) > MOST:
@@ -79,7 +79,7 @@ def mixed(groups: Iterable[Runs], allow: Collection[str], *, planned: bool) -> l
                 name = f"mixed-{kind.name}"
                 said = "; ".join(f"{a} ({listed(arms)})" for a, arms in few(answers))
                 text = f"{kind.name} is not the same for all runs: {said}"
-                if allow & {"mixed", name} if isinstance(allow, set) else name in allow:
+                if "mixed" in allow or name in allow:
                     warnings.append(f"mixed {kind.name}: {kind.so}: {said}")
                 else:
                     problems.append(Problem(text, f"{kind.instead}--allow {name}: {kind.so}"))

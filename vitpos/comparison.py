@@ -6,22 +6,19 @@ The way from folders to an answer: `gathering` finds runs and a plan, `arms` put
 follows, and `looks` counts how often somebody asked.
 """
 
-import statistics as plain
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from vitpos import circumstances, examples, judgement, looks, matching, rows, selection
-from vitpos import readings as read
+from vitpos import circumstances, examples, judgement, looks, matching, readings, rows
 from vitpos.answer import Answer, Row
-from vitpos.arms import Arm, labels, single
+from vitpos.arms import Arm, single
+from vitpos.conditions import Configs
 from vitpos.gathering import Gathered, Source, gather
 from vitpos.judgement import Judgement
-from vitpos.matching import Matches
-from vitpos.ranks import ranks
-from vitpos.records import Record
-from vitpos.selection import Configs, Subject, flat
-from vitpos.statistics import Difference, family, mean_interval
+from vitpos.pairing import Compared, paired, values_of
+from vitpos.selection import select
+from vitpos.statistics import Difference, family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,40 +44,35 @@ def compare(paths: Sequence[Path], asked: Asked | None = None) -> Answer:
     asked = asked or Asked()
     allow = circumstances.allowed(asked.allow)
     found, configs = gather(paths), Configs()
-    rules = judgement.judgement(found.source, asked.metric, asked.at)
+    source = found.source
+    rules = judgement.judgement(source, asked.metric, asked.at)
     everything = single(found.arms)
-    if found.source is None or asked.metric or asked.at:
-        read.check(rules.reading, [run for arm in everything for run in arm.runs.values()])
-    chosen = select(everything, asked.where, found.source, configs)
-    known = match(chosen, rules, found.source, asked, configs)
+    if source is None or asked.metric or asked.at:
+        readings.check(rules.reading, [run for arm in everything for run in arm.runs.values()])
+    chosen = select(everything, asked.where, source, configs)
+    grouping = tuple(asked.group_by), asked.baseline
+    known = paired(chosen, rules, grouping, configs, planned=source is not None)
     groups = [known.counted(arms) for arms in known.groups()]
-    planned = found.source is not None
-    warnings = circumstances.mixed(groups, allow, planned=planned)
+    warnings = circumstances.mixed(groups, allow, planned=source is not None)
     differences, notes = judge(known, rules)
-    table = make_rows(known, differences, rules, judgement.recipe(found.source))
+    table = rows.rows(known, differences, rules, judgement.recipe(source))
     runs = known.counted(known.arms)
-    looked = count(found.source, rules, everything) if asked.is_look else looks.Looked(0, ())
+    looked = count(source, rules, everything) if asked.is_look else looks.Looked(0, ())
+    doubts = *circumstances.doubts(runs), *conditional(table), *often(looked, rules)
     return Answer(
         question=rules.question,
-        metric=title(rules),
+        metric=rules.reading.title,
         direction=rules.direction,
         alpha=rules.alpha,
         smallest_effect=rules.smallest_effect,
         looks=rules.looks,
-        looked=looked.count,
-        plan=found.source.digest if found.source else "",
-        deviations=tuple(deviations(found, rules, known)),
-        recipe=judgement.recipe(found.source).all,
+        looked=looked.times,
+        plan=source.digest if source else "",
+        deviations=tuple(deviations(found, rules, known, asked.where)),
+        recipe=judgement.recipe(source).all,
         rows=tuple(rows.order(table, asked.sort, rules.direction)),
-        caption=circumstances.caption(
-            sum(map(len, runs.values())), [run for some in runs.values() for run in some]
-        ),
-        warnings=(
-            *warnings,
-            *circumstances.doubts(runs),
-            *conditional(table),
-            *often(looked, rules),
-        ),
+        caption=circumstances.caption([run for some in runs.values() for run in some]),
+        warnings=(*warnings, *doubts),
         notes=(*remarks(found, known), *known.matches.notes, *notes, *looked.notes),
     )
 
@@ -88,18 +80,7 @@ def compare(paths: Sequence[Path], asked: Asked | None = None) -> Answer:
 def judge(known: Compared, rules: Judgement) -> tuple[dict[str, Difference], tuple[str, ...]]:
     """All comparisons of the table as one family, and what is to be said about them."""
     against = known.matches.against
-    pairs = [[arm, baseline] for arm, baseline in against.items()]
-    seen = None, None
-    if rules.reading.is_of_test_images and against:
-        involved = {key for pair in pairs for key in pair}
-        seen = examples.images(
-            {
-                arm.key: {seed: arm.runs[seed] for seed in known.values[arm.key]}
-                for arm in known.arms
-                if arm.key in involved
-            },
-            pairs,
-        )
+    images = examples.images(known) if rules.reading.is_of_test_images else None
     found = family(
         known.values,
         against,
@@ -107,18 +88,20 @@ def judge(known: Compared, rules: Judgement) -> tuple[dict[str, Difference], tup
         smallest_effect=rules.smallest_effect,
         direction=rules.direction,
         looks=rules.looks,
-        images=seen[0],
+        images=images.of if images else None,
     )
-    return found, seen[1].told() if seen[1] is not None else ()
+    return found, images.told() if images else ()
 
 
-def deviations(found: Gathered, rules: Judgement, known: Compared) -> list[str]:
+def deviations(
+    found: Gathered, rules: Judgement, known: Compared, where: Sequence[str]
+) -> list[str]:
     """How the table differs from the plan, if there is one."""
     if found.source is None:
         return []
     planned = matching.as_planned(found.arms).against
     against = known.matches.against
-    return list(judgement.deviations(found.source, rules, known.arms, planned, against))
+    return list(judgement.deviations(found.source, rules, known.arms, planned, against, where))
 
 
 def count(source: Source | None, rules: Judgement, arms: Sequence[Arm]) -> looks.Looked:
@@ -132,15 +115,7 @@ def count(source: Source | None, rules: Judgement, arms: Sequence[Arm]) -> looks
         for seed, value in values_of(arm, rules).items()
     }
     others = judgement.related(source)
-    return looks.look(source.folder, source.digest, others, title(rules), values)
-
-
-def title(rules: Judgement) -> str:
-    """The metric, and when."""
-    if rules.reading.moment is None:
-        return rules.reading.metric
-    unit, number = rules.reading.moment
-    return f"{rules.reading.metric} at {unit}={number:g}"
+    return looks.look(source.folder, source.digest, others, rules.reading.title, values)
 
 
 def conditional(table: Sequence[Row]) -> list[str]:
@@ -154,9 +129,9 @@ def conditional(table: Sequence[Row]) -> list[str]:
 
 def often(looked: looks.Looked, rules: Judgement) -> list[str]:
     """A warning if more looks were taken than alpha was shared for."""
-    if looked.count <= rules.looks:
+    if looked.times <= rules.looks:
         return []
-    return [f"look {looked.count} of {rules.looks} declared: findings are more often false"]
+    return [f"look {looked.times} of {rules.looks} declared: findings are more often false"]
 
 
 def remarks(found: Gathered, known: Compared) -> list[str]:

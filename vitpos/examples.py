@@ -2,11 +2,12 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
+from vitpos.pairing import Compared
 from vitpos.records import Record, part
 
 LARGEST = 2**26  # bytes of a file: a test set of millions of images
@@ -17,19 +18,21 @@ DAMAGED = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipF
 class Examples:
     """For each arm and seed the test images that are right; None where that is not known.
 
-    Left out, each with a note: files that are not there or damaged, such that contradict the
-    accuracy of their run, and test sets that are not the same for all arms.
+    Left out, with a note: files that are not there or damaged, and such that contradict the
+    accuracy of their run. `alike` are the arms that share their test images with their baseline.
     """
 
-    def __init__(self, arms: Mapping[str, Mapping[int, Record]]) -> None:
-        self.arms, self.notes = arms, list[str]()
+    def __init__(self, known: Compared, alike: Collection[str]) -> None:
+        self.runs = {arm.key: arm.runs for arm in known.arms if arm.key in alike}
         self.known: dict[tuple[str, int], np.ndarray | None] = {}
         self.odd: list[str] = []
 
     def of(self, arm: str, seed: int) -> np.ndarray | None:
         """Those of one run."""
+        if arm not in self.runs:
+            return None
         if (arm, seed) not in self.known:
-            run = self.arms[arm][seed]
+            run = self.runs[arm][seed]
             found = correct(run.path / "predictions.npz")
             if found is None or not agrees(found, run):
                 self.odd.append(run.path.name)
@@ -43,29 +46,27 @@ class Examples:
             return ()
         more = f" and {len(self.odd) - 3} more" if len(self.odd) > 3 else ""
         return (
-            "no interval for new images where predictions.npz is not there or not of the run's"
-            f" accuracy: {', '.join(self.odd[:3])}{more}",
+            "no interval for new images where predictions.npz is not there, damaged or not of the"
+            f" accuracy of its run: {', '.join(self.odd[:3])}{more}",
         )
 
 
-Images = Callable[[str, int], np.ndarray | None]
+def images(known: Compared) -> Examples | None:
+    """What `statistics.family` asks; None for more runs than a table has time for."""
+    against, runs = known.matches.against, {arm.key: known.used(arm) for arm in known.arms}
+    if sum(len(runs[key]) for key in {*against, *against.values()}) > MOST_RUNS:
+        return None
+    alike = set[str]()
+    for arm, baseline in against.items():
+        sets = {tested(run) for run in (*runs[arm], *runs[baseline])}
+        alike |= {arm, baseline} if len(sets) == 1 else set()
+    return Examples(known, alike)
 
 
-def images(
-    arms: Mapping[str, Mapping[int, Record]], groups: Sequence[Sequence[str]]
-) -> tuple[Images | None, Examples | None]:
-    """What `statistics.family` asks, for arms that in each group were tested on the same images."""
-    if sum(map(len, arms.values())) > MOST_RUNS:
-        return None, None
-    examples = Examples(arms)
-    alike = {arm for group in groups if len(tested(arms, group)) == 1 for arm in group}
-    return (lambda arm, seed: examples.of(arm, seed) if arm in alike else None), examples
-
-
-def tested(arms: Mapping[str, Mapping[int, Record]], group: Sequence[str]) -> set[tuple[str, ...]]:
-    """The test sets of some arms: the digest of the data, and how many images."""
-    data = (part(run.record, "data") for arm in group for run in arms[arm].values())
-    return {(str(d.get("name")), str(d.get("digest")), str(d.get("test"))) for d in data}
+def tested(run: Record) -> tuple[str, ...]:
+    """Its test set: the name and digest of the data, and how many images."""
+    data = part(run.record, "data")
+    return tuple(str(data.get(name)) for name in ("name", "digest", "test"))
 
 
 def correct(path: Path) -> np.ndarray | None:

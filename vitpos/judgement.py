@@ -1,7 +1,7 @@
 """By what results are judged: as the plan of a study declares, or as is usual without one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vitpos import frozen
@@ -51,6 +51,7 @@ def deviations(
     arms: Sequence[Arm],
     planned: Mapping[str, str],
     against: Mapping[str, str],
+    where: Sequence[str],
 ) -> Iterator[str]:
     """How a table differs from what was planned; `planned` and `against` are baselines by arm."""
     design = source.plan.study.design
@@ -73,6 +74,8 @@ def deviations(
     if gone:
         yield f"{len(gone)} of {counted(len(planned), 'planned comparison')} left out"
     early, by_key = before(source, arms), {arm.key: arm for arm in arms}
+    if where:
+        yield f"only runs with {' and '.join(where)}"
     late = [by_key[a].name for a, b in against.items() if early.get(a, set()) & early.get(b, set())]
     if late:
         yield f"results were there before the plan: {few(late)}"
@@ -123,7 +126,7 @@ class Recipe:
     """How the numbers of a study's arms were chosen: for all, and of some arms by name."""
 
     all: str = "fixed recipe"
-    of_arms: Mapping[str, str] | None = None
+    of_arms: Mapping[str, str] = field(default_factory=dict)
 
 
 def recipe(source: Source | None) -> Recipe:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from vitpos.arms import Arm, config_of
-from vitpos.errors import BadInput
 from vitpos.conditions import ABSENT, Configs, Subject, check, conditions
+from vitpos.errors import BadInput
 from vitpos.studies import text
 
 WITHIN = ("seed", "status")  # what is not the same for all runs of an arm

@@ -27,29 +27,37 @@ class Compared:
             found.setdefault(self.matches.conditions[arm.key], []).append(arm)
         return list(found.values())
 
+    def used(self, arm: Arm) -> list[Record]:
+        """Its runs that have a value."""
+        return [arm.runs[seed] for seed in self.values[arm.key]]
+
     def counted(self, arms: Sequence[Arm]) -> dict[str, list[Record]]:
         """The runs of these arms that have a value, by label."""
-        return {
-            self.labels[arm.key]: [arm.runs[seed] for seed in self.values[arm.key]] for arm in arms
-        }
+        return {self.labels[arm.key]: self.used(arm) for arm in arms}
 
 
-def match(
-    arms: Sequence[Arm], rules: Judgement, source: Source | None, asked: Asked, configs: Configs
+def paired(
+    arms: Sequence[Arm],
+    rules: Judgement,
+    grouping: tuple[Sequence[str], str | None],
+    configs: Configs,
+    *,
+    planned: bool,
 ) -> Compared:
-    """Read the values, name the arms, and find out which are compared with which."""
+    """Read the values, name the arms, and find out which are compared with which.
+
+    `grouping` is what was asked for: the keys of conditions, and the baseline.
+    """
+    keys, baseline = grouping
     named = labels(arms, configs)
     values = {arm.key: values_of(arm, rules) for arm in arms}
-    if source is not None:
-        matches = matching.as_planned(arms)
-    else:
-        matches = Matches({arm.key: "" for arm in arms}, {})
-    if asked.group_by:
-        groups = matching.grouped(arms, asked.group_by, configs)
+    matches = matching.as_planned(arms) if planned else Matches({arm.key: "" for arm in arms}, {})
+    if keys:
+        groups = matching.grouped(arms, keys, configs)
         kept = {a: b for a, b in matches.against.items() if groups[a] == groups[b]}
         matches = Matches(groups, kept)
-    if source is None or asked.baseline:
-        matches = matching.matched(arms, matches.conditions, named, asked.baseline, configs)
+    if baseline or not planned:
+        matches = matching.matched(arms, matches.conditions, named, baseline, configs)
     return Compared(tuple(arms), named, values, matches)
 
 

@@ -34,6 +34,13 @@ class Reading:
     moment: tuple[str, float] | None = None
 
     @property
+    def title(self) -> str:
+        """The metric, and when."""
+        if self.moment is None:
+            return self.metric
+        return f"{self.metric} at {self.moment[0]}={self.moment[1]:g}"
+
+    @property
     def direction(self) -> str:
         """Where better is: `up` or `down`."""
         return "down" if self.metric.partition("@")[0].endswith(LOWER_IS_BETTER) else "up"

@@ -8,8 +8,11 @@ from difflib import get_close_matches
 from vitpos.answer import COSTS, LOST, Row
 from vitpos.arms import Arm
 from vitpos.errors import BadInput
+from vitpos.judgement import Judgement, Recipe
+from vitpos.pairing import Compared
+from vitpos.ranks import ranks
 from vitpos.records import Record
-from vitpos.statistics import Interval, exact_share
+from vitpos.statistics import Difference, Interval, exact_share, mean_interval
 
 UNFINISHED = ("running", "interrupted", "paused", "elsewhere", "queued")
 RATES = ("failed", "diverged")
@@ -18,6 +21,52 @@ NAMES = {
     **{n: f"perf/{n}" for n in ("images_per_second", "peak_memory_bytes", "train_seconds")},
 }
 ORDERS = ("metric", "arm", "n", "rank", "difference", *COSTS)
+
+
+def rows(
+    known: Compared, differences: Mapping[str, Difference], rules: Judgement, recipe: Recipe
+) -> list[Row]:
+    """A row for each arm."""
+    by_key = {arm.key: arm for arm in known.arms}
+    bases, against = set(known.matches.against.values()), known.matches.against
+    places = ranked(known, differences, rules)
+    found = []
+    for arm in known.arms:
+        values, baseline = known.values[arm.key], against.get(arm.key)
+        gone = lost(arm, values)
+        other = by_key[baseline] if baseline else arm if arm.key in bases else None
+        found.append(
+            Row(
+                label=known.labels[arm.key],
+                identity=arm.identity,
+                condition=known.matches.conditions[arm.key],
+                baseline=known.labels[baseline] if baseline else None,
+                values=values,
+                lost=gone,
+                lost_share=shares(len(values), gone),
+                mean=statistics.fmean(values.values()) if values else None,
+                interval=mean_interval(values.values()),
+                difference=differences.get(arm.key),
+                rank=places.get(arm.key),
+                costs=costs(arm, other),
+                recipe=recipe.of_arms.get(arm.name, ""),
+                runs=tuple(arm.runs.values()),
+            )
+        )
+    return found
+
+
+def ranked(
+    known: Compared, differences: Mapping[str, Difference], rules: Judgement
+) -> dict[str, int]:
+    """Places within each condition."""
+    found: dict[str, int] = {}
+    for group in known.groups():
+        values = {arm.key: known.values[arm.key] for arm in group}
+        against = {arm: base for arm, base in known.matches.against.items() if arm in values}
+        level = rules.alpha / rules.looks
+        found |= ranks(values, against, differences, level=level, direction=rules.direction)
+    return found
 
 
 def lost(arm: Arm, values: Mapping[int, float]) -> dict[str, tuple[int, ...]]:
@@ -81,45 +130,3 @@ def order(rows: Sequence[Row], by: str, direction: str) -> list[Row]:
         return places[row.condition], value is None, value or 0.0, row.label
 
     return sorted(rows, key=key)
-
-
-def make_rows(
-    known: Compared,
-    differences: Mapping[str, Difference],
-    rules: Judgement,
-    recipe: judgement.Recipe,
-) -> list[Row]:
-    """A row for each arm."""
-    by_key = {arm.key: arm for arm in known.arms}
-    bases = set(known.matches.against.values())
-    places: dict[str, int] = {}
-    for group in known.groups():
-        values = {arm.key: known.values[arm.key] for arm in group}
-        against = {a: b for a, b in known.matches.against.items() if a in values}
-        level = rules.alpha / rules.looks
-        places |= ranks(values, against, differences, level=level, direction=rules.direction)
-    found = []
-    for arm in known.arms:
-        values = known.values[arm.key]
-        baseline = known.matches.against.get(arm.key)
-        gone = rows.lost(arm, values)
-        other = by_key[baseline] if baseline else arm if arm.key in bases else None
-        found.append(
-            Row(
-                label=known.labels[arm.key],
-                identity=arm.identity,
-                condition=known.matches.conditions[arm.key],
-                baseline=known.labels[baseline] if baseline else None,
-                values=values,
-                lost=gone,
-                lost_share=rows.shares(len(values), gone),
-                mean=plain.fmean(values.values()) if values else None,
-                interval=mean_interval(values.values()),
-                difference=differences.get(arm.key),
-                rank=places.get(arm.key),
-                costs=rows.costs(arm, other),
-                recipe=(recipe.of_arms or {}).get(arm.name, ""),
-                runs=tuple(arm.runs.values()),
-            )
-        )
-    return found

@@ -44,8 +44,6 @@ def absent(arm: Arm, source: Source | None) -> list[Subject]:
     run = next(m.run for m in source.plan.members if m.arm.name == arm.name)
     config = flat(asdict(run))
     return [
-        Subject(
-            arm.name, seed, "missing", lambda k: config.get(k, ABSENT), lambda: config
-        )
+        Subject(arm.name, seed, "missing", lambda k: config.get(k, ABSENT), lambda: config)
         for seed in arm.missing
     ]
