@@ -62,7 +62,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "design": asdict(study.design),
         "without": dict(study.without),
         "then": list(study.then),
-        "seeds": sorted({member.seed for member in plan.members}),
+        "seeds": list(study.seeds),
         "arms": [
             {
                 "name": member.arm.name,
@@ -102,7 +102,14 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         words.append(tuple(item["words"]))
     if problems or design is None:
         raise BadRun(f"{path} is damaged: {problems[0].message}")
-    study = Study(data["study"], design, tuple(arms), data["without"], tuple(data["then"]))
+    study = Study(
+        data["study"],
+        design,
+        tuple(arms),
+        data["without"],
+        tuple(data["then"]),
+        tuple(data["seeds"]),
+    )
     members = []
     for seed in data["seeds"]:
         for arm, run, typed_in in zip(arms, runs, words, strict=True):

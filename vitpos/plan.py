@@ -30,7 +30,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a study in the order in which they start: all arms of seed 0, then of seed 1.
+    """All runs of a study in the order in which they start: all arms of a seed, then of the next.
 
     So a sweep that is cut short leaves whole comparisons.
     """
@@ -61,7 +61,8 @@ def planned(words: Iterable[str]) -> Plan:
     if seeds is not None:
         count = int(seeds) if re.fullmatch(r"\d{1,4}", seeds) else seeds
         design = typed(Design, asdict(found.design) | {"seeds": count}, "", problems.append)
-        found = replace(found, design=design or found.design)
+        design = design or found.design
+        found = replace(found, design=design, seeds=tuple(range(design.seeds)))
     for key in OURS:
         if key in asked:
             hint = "seeds=N are the first N" if key == "seed" else "it is that of the arm"
@@ -106,7 +107,7 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
         raise BadInput.all_of(problems)
     configs = [asdict(run) for _, _, run in arms]
     members = []
-    for seed in range(study.design.seeds):
+    for seed in study.seeds:
         for (arm, words, run), data in zip(arms, configs, strict=True):
             identity = config.fingerprint(data | {"seed": seed})
             own = (*words, f"seed={seed}")
