@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "vitpos"
 FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
-    "hydra": {"config"},
-    "omegaconf": {"config"},
+    "hydra": {"config", "overrides", "multirun", "_hydra"},
+    "omegaconf": {"config", "multirun"},
     "rich": {"screen", "tables"},
     "tensorboard": {"board", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it

@@ -136,6 +136,21 @@ def plain(text: str) -> Any:
     return grammar("value", text).value()
 
 
+def spelled(value: Any) -> Any:
+    """A value for `studies.text`: words in quotes where they would be read as something else."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+    from hydra.errors import HydraException
+
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed = grammar("value", value)
+        same = not parsed.is_sweep_override() and parsed.value() == value and not spans(parsed)
+    except (HydraException, ValueError, RecursionError):
+        same = False
+    return value if same else QuotedString(value, Quote.single).with_quotes()
+
+
 def texts(parsed: Any, known: Sequence[str]) -> list[str]:
     """How each value is spelled, as Hydra's own sweeper would pass it on."""
     if not parsed.is_sweep_override():

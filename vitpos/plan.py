@@ -54,8 +54,8 @@ def planned(words: Iterable[str]) -> Plan:
     """
     asked = settings(words)
     if "study" not in asked:
-        hint = f"study={next(iter(config.options('study')), 'NAME')}"
-        raise BadInput("which study?", f"{hint}; `vitpos list studies`")
+        grid = "a grid: embedding=none,rope2d seed=0..4"
+        raise BadInput("which study?", f"study=NAME of `vitpos list studies`, or {grid}")
     found, problems = read(asked.pop("study"), asked), list[Problem]()
     seeds = asked.pop("seeds", None)
     if seeds is not None:
