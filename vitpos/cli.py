@@ -232,9 +232,14 @@ def sweep(
 ) -> None:
     """Run a study or a grid: `study=schh2024`, `embedding=none,rope2d seed=0..4`."""
     from vitpos import config, grids, progress
+    from vitpos.overrides import given, is_for_hydra
 
-    launcher, words = config.launching(overrides or [])
+    launcher, words = config.launching(given(overrides or []))
     looking = dry_run or commands
+    if any(map(is_for_hydra, words)):
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        search(words, again, seeds, launcher, retry, budget)
+        return
     planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
@@ -245,6 +250,27 @@ def sweep(
     else:
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         run_members(planned, again, launcher, retry, budget)
+
+
+def search(
+    words: list[str],
+    again: list[str],
+    seeds: int | None,
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+) -> None:
+    """Let Hydra's sweeper say what is run."""
+    from vitpos import multirun, progress, sweep
+    from vitpos.linewise import Linewise
+
+    def go(plan: "Plan") -> None:
+        sweep.run(
+            plan, Linewise(), progress.typed(again), options=launcher, retry=retry, budget=left()
+        )
+
+    left = sweep.countdown(budget)
+    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
 
 
 def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:

@@ -8,7 +8,6 @@ words of a study, `metric=val/accuracy alpha=0.01`, mean what they mean in a fil
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -163,19 +162,23 @@ def affordable(grid: Grid, *, yes: bool) -> None:
 
 def study(grid: Grid, baseline: str | None) -> Study:
     """The grid as a study; what it is called, and its arms."""
-    against = Baseline(grid.axes, baseline)
-    problems: list[Problem] = []
-    data = DEFAULTS | {"seeds": len(grid.seeds), "question": question(grid.axes)} | grid.design
-    metric = str(data["metric"])
-    falls = any(word in metric for word in FALLING)
-    data.setdefault("direction", "down" if falls else "up")
-    design = typed(Design, data, "", problems.append)
-    studies.judged(metric, (), problems.append)
-    if problems:
-        raise BadInput.all_of(problems)
-    arms = tuple(crossed(grid, against))
+    design = designed(grid, {"question": question(grid.axes)})
+    arms = tuple(crossed(grid, Baseline(grid.axes, baseline)))
     name = grid.name or f"sweep-{digest(arms, grid.seeds)}"
     return Study(str(name), design, arms, {}, (), grid.seeds)
+
+
+def designed(grid: Grid, usual: Mapping[str, Any]) -> Design:
+    """How it is judged: what was said, else `usual`, else the defaults; raises `BadInput`."""
+    problems: list[Problem] = []
+    data: dict[str, Any] = {**DEFAULTS, **usual, **grid.design, "seeds": len(grid.seeds)}
+    falls = any(word in str(data["metric"]) for word in FALLING)
+    data.setdefault("direction", "down" if falls else "up")
+    design = typed(Design, data, "", problems.append)
+    studies.judged(data["metric"], (), problems.append)
+    if problems:
+        raise BadInput.all_of(problems)
+    return design
 
 
 def question(axes: Sequence[Axis]) -> str:
@@ -219,7 +222,9 @@ class Baseline:
                 raise BadInput(*studies.unknown("value", asked, known))
             [self.value] = found[1][:1]
             return True
-        for value in self.axis.values if self.axis else ():
+        if self.axis is None:
+            return False
+        for value in self.axis.values:
             if asked.lower() in (text(value).lower(), label(self.axis, value, axes).lower()):
                 self.value = value
                 return True
@@ -244,9 +249,9 @@ def crossed(grid: Grid, against: Baseline) -> Iterable[Arm]:
     if against.arm is not None and against.arm not in names:
         raise BadInput(*studies.unknown("arm", against.arm, names))
     for name, options, base in found:
-        other = None if name == against.arm else against.arm
+        against_all = None if name == against.arm else against.arm
         spelled = {key: overrides.spelled(item) for key, item in options.items()}
-        yield Arm(name, spelled, base if against.arm is None else other)
+        yield Arm(name, spelled, base if against.arm is None else against_all)
 
 
 def digest(arms: Sequence[Arm], seeds: Sequence[int]) -> str:

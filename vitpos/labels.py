@@ -36,7 +36,8 @@ def label(axis: Axis, value: Any, axes: Sequence[Axis]) -> str:
     if axis.key in config.GROUPS:
         return str(value).replace("-", "_")
     key, spelled = shortest(axis.key, [other.key for other in axes]), text(value)
-    safe = ODD.sub("_", spelled).strip("_")
+    short = f"{value:.4g}" if isinstance(value, float) and len(spelled) > 10 else spelled
+    safe = ODD.sub("_", short).strip("_")
     if safe != spelled:  # two values may look the same then
         safe += f"_{hashlib.sha256(spelled.encode()).hexdigest()[:4]}"
     number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -50,6 +50,11 @@ def lines(path: Path) -> list[str]:
     return [line for line in stripped if line]
 
 
+def is_for_hydra(word: str) -> bool:
+    """Whether it tells Hydra itself something, and not what a run is."""
+    return word.partition("=")[0].lstrip("+~").startswith(("hydra/", "hydra."))
+
+
 def parse(word: str, groups: Sequence[str], problems: list[Problem]) -> tuple[str, Any] | None:
     """A key and its one value; None if it has none, which is then a problem."""
     found = read(word, groups, problems)
