@@ -140,13 +140,15 @@ def chosen_seeds(
         problems.append(Problem(f"{' and '.join(said)} say both which seeds", "one of them"))
     count = single.pop("seeds", count)
     if count is not None:
-        found = typed(int, count, "seeds", problems.append)
-        if found is not None and not 1 <= found <= overrides.MOST:
-            problems.append(Problem(f"seeds = {found}: must be 1 to {overrides.MOST}"))
-        return tuple(range(found)) if found and 1 <= found <= overrides.MOST else ()
+        number = typed(int, count, "seeds", problems.append)
+        if number is None or 1 <= number <= overrides.MOST:
+            return tuple(range(number or 0))
+        problems.append(Problem(f"seeds = {number}: must be 1 to {overrides.MOST}"))
+        return ()
     some = axes["seed"].values if "seed" in axes else (single.pop("seed", 0),)
     field = Run.__dataclass_fields__["seed"]
-    return tuple(member(field, int, one, "seed", problems.append) for one in some)
+    found = [member(field, int, one, "seed", problems.append) for one in some]
+    return tuple(number for number in found if number is not None)
 
 
 def affordable(grid: Grid, *, yes: bool) -> None:

@@ -18,7 +18,7 @@ from vitpos import config, plugins, searches
 from vitpos.errors import BadInput, Unfinished, UserError
 from vitpos.jobs import Batches, Jobs
 from vitpos.plan import Plan
-from vitpos.searches import OURS
+from vitpos.searches import OURS, Asked
 
 PLUGINS = Path(__file__).parent / "_hydra"
 CHATTY = ("alembic", "optuna", "submitit")
@@ -32,14 +32,7 @@ def run(words: Sequence[str], seeds: int | None, go: Callable[[Plan], None]) -> 
     """
     asked = searches.read(words, seeds)
     searches.check(asked)
-    jobs = Jobs(
-        study=asked.name,
-        design=searches.design(asked),
-        common={k: v for k, v in asked.grid.common.items() if k in config.COSMETIC},
-        swept=tuple(axis.key for axis in asked.grid.axes),
-        seeds=asked.seeds,
-        trusted=tuple(plugins.TRUSTED),
-    )
+    jobs = jobs_of(asked)
     place = Path(jobs.common.get("outputs", "outputs")).expanduser().absolute() / jobs.study
     folder = place / "hydra"
     searches.lay_out(folder / "configs", asked)
@@ -61,6 +54,18 @@ def run(words: Sequence[str], seeds: int | None, go: Callable[[Plan], None]) -> 
         said = f"{len(batches.lost)} of {batches.total} jobs have no result"
         raise Unfinished(f"{said}: {'; '.join(batches.lost[:3])}", f"vitpos list runs {place}")
     return str(place)
+
+
+def jobs_of(asked: Asked) -> Jobs:
+    """What its jobs have in common."""
+    return Jobs(
+        study=asked.name,
+        design=searches.design(asked),
+        common={k: v for k, v in asked.grid.common.items() if k in config.COSMETIC},
+        swept=tuple(axis.key for axis in asked.grid.axes),
+        seeds=asked.seeds,
+        trusted=tuple(plugins.TRUSTED),
+    )
 
 
 def hydra_of(configs: Path, *, ours: bool) -> Any:

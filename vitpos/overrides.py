@@ -46,7 +46,8 @@ def lines(path: Path) -> list[str]:
         raise BadInput(f"@{path}: not UTF-8 text") from error
     if len(data) > LONGEST:
         raise BadInput(f"@{path}: more than {LONGEST} bytes are no list of words")
-    stripped = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    comment = re.compile(r"""^\s*#.*|\s#[^'"]*$""")  # in quotes it is none
+    stripped = (comment.sub("", line).strip() for line in text.splitlines())
     return [line for line in stripped if line]
 
 
@@ -111,6 +112,9 @@ def read(word: str, groups: Sequence[str], problems: list[Problem]) -> tuple[str
     from hydra.errors import HydraException
 
     key, equals, text = word.partition("=")
+    if is_for_hydra(word):
+        problems.append(Problem(f"{word}: for a sweep, not for one run", "vitpos sweep ..."))
+        return None
     if not equals:
         problems.append(Problem(f"{word!r} is not KEY=VALUE", near_key(word, groups, groups)))
         return None
