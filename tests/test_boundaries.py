@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "vitpos"
 FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "hydra": {"config", "overrides", "multirun", "_hydra"},
-    "omegaconf": {"config", "multirun"},
+    "omegaconf": {"config", "multirun", "_hydra"},
     "rich": {"screen", "tables"},
     "tensorboard": {"board", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_folders import call
 
-from vitpos import config, frozen, grids, overrides, plan
+from vitpos import config, frozen, grids, identities, overrides, plan
 from vitpos.errors import BadInput
 from vitpos.plan import Plan
 
@@ -84,7 +84,7 @@ def test_values_are_those_of_hydras_own_sweeper() -> None:
         "training.betas=[0.9,0.99],[0.8,0.9]", "training.schedule=cosine,linear", FAST,
     ]  # fmt: skip
     [batch] = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
-    theirs = {config.identity(config.compose(job)) for job in batch}
+    theirs = {identities.identity(config.compose(job)) for job in batch}
 
     assert {member.identity for member in asked(*words).members} == theirs
     assert len(theirs) == 32

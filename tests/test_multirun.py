@@ -218,7 +218,7 @@ def test_optuna_searches_for_real(tmp_path: Path) -> None:
     """By validation, upwards; typed again it makes the same jobs, which are there already."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     words = (
-        "sweep", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "embedding=none,peg",
+        "sweep", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "embedding=none,learned1d",
         "training.lr=interval(1e-4,1e-2)", f"outputs={tmp_path}", "study=found", *SMALL,
         "training.epochs=1", "training.limit=64",
     )  # fmt: skip
@@ -240,7 +240,8 @@ def test_joblib_launches_for_real(tmp_path: Path) -> None:
     """A launcher of others runs members with our identities: again, nothing is left to do."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = (
-        "train", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "embedding=none,peg",
+        "train", "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2",
+        "embedding=none,learned1d",
         f"outputs={tmp_path}", *SMALL, "training.epochs=1", "training.limit=64",
     )  # fmt: skip
     first = really(*words)

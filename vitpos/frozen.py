@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import __version__, config
+from vitpos import __version__, config, identities
 from vitpos.durable import make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.plan import Member, Plan
@@ -71,7 +71,7 @@ def document(plan: Plan) -> dict[str, Any]:
                 "baseline": member.arm.baseline,
                 "overrides": member.arm.overrides,
                 "words": [word for word in member.words if not word.startswith("seed=")],
-                "config": config.without_seed(asdict(member.run)),
+                "config": identities.without_seed(asdict(member.run)),
             }
             for member in arms
         ],
@@ -117,7 +117,7 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
     for seed in study.seeds:
         for arm, run, typed_in in zip(arms, runs, words, strict=True):
             own = replace(run, seed=seed)
-            identity = config.identity(own)
+            identity = identities.identity(own)
             members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
     return Plan(study, tuple(members))
 

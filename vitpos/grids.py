@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from vitpos import config, overrides, studies
+from vitpos import config, identities, overrides, studies
 from vitpos.errors import BadInput, Problem
 from vitpos.labels import Axis, arm_name, label
 from vitpos.plan import Plan, plan
@@ -100,7 +100,7 @@ def read(words: Sequence[str], seeds: int | None, problems: list[Problem]) -> Gr
                 axes[key] = Axis(key, tuple(several))
     if "name" in single:
         problems.append(Problem("name is that of the arm", "study=NAME names the folder"))
-    for key in axes.keys() & {*config.COSMETIC, *DESIGN, "seeds"}:
+    for key in axes.keys() & {*identities.COSMETIC, *DESIGN, "seeds"}:
         problems.append(Problem(f"{key} has one value: it makes no other run"))
     for axis in axes.values():
         problems += twice(axis)
@@ -259,7 +259,7 @@ def crossed(grid: Grid, against: Baseline) -> Iterable[Arm]:
 def digest(arms: Sequence[Arm], seeds: Sequence[int]) -> str:
     """8 hexadecimal digits that the same combinations of values share, in whatever order."""
     essential = [
-        {key: value for key, value in arm.overrides.items() if key not in config.COSMETIC}
+        {key: value for key, value in arm.overrides.items() if key not in identities.COSMETIC}
         for arm in arms
     ]
     data = sorted(json.dumps(item, sort_keys=True, default=str) for item in essential)

@@ -14,7 +14,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from vitpos import config, plugins, searches
+from vitpos import identities, plugins, searches
 from vitpos.errors import BadInput, Unfinished, UserError
 from vitpos.jobs import Batches, Jobs
 from vitpos.plan import Plan
@@ -42,6 +42,10 @@ def run(words: Sequence[str], seeds: int | None, go: Callable[[Plan], None]) -> 
     try:
         hydra = hydra_of(folder / "configs", ours=launcher == OURS)
         hydra.multirun("train", task, [*searches.settings(asked, folder), *asked.jobs])
+    except (BadInput, Unfinished) as error:
+        if launcher == OURS:
+            raise
+        raise Unfinished(f"a job has no result: {error.message}", error.hint) from error
     except UserError:
         raise
     except Exception as error:
@@ -61,7 +65,7 @@ def jobs_of(asked: Asked) -> Jobs:
     return Jobs(
         study=asked.name,
         design=searches.design(asked),
-        common={k: v for k, v in asked.grid.common.items() if k in config.COSMETIC},
+        common={k: v for k, v in asked.grid.common.items() if k in identities.COSMETIC},
         swept=tuple(axis.key for axis in asked.grid.axes),
         seeds=asked.seeds,
         trusted=tuple(plugins.TRUSTED),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from vitpos import config
+from vitpos import config, identities
 from vitpos.errors import BadInput, Problem
 from vitpos.schema import Dataset, Run
 from vitpos.studies import OURS, Arm, Design, Options, Study, read, text
@@ -109,7 +109,7 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
     members = []
     for seed in study.seeds:
         for (arm, words, run), data in zip(arms, configs, strict=True):
-            identity = config.fingerprint(data | {"seed": seed})
+            identity = identities.fingerprint(data | {"seed": seed})
             own = (*words, f"seed={seed}")
             members.append(Member(study, arm, seed, own, replace(run, seed=seed), identity))
     return Plan(study, tuple(members))
@@ -150,6 +150,6 @@ def twins(arms: Iterable[tuple[Arm, tuple[str, ...], Run]]) -> Iterator[Problem]
     """Arms that are the same run."""
     seen: dict[str, str] = {}
     for arm, _, run in arms:
-        first = seen.setdefault(config.arm_identity(run), arm.name)
+        first = seen.setdefault(identities.arm_identity(run), arm.name)
         if first != arm.name:
             yield Problem(f"{first} and {arm.name} are the same run")

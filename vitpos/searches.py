@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from vitpos import catalogue, config, grids, overrides
+from vitpos import catalogue, checks, config, grids, identities, overrides
 from vitpos.durable import disk_errors, make_folder, write
 from vitpos.errors import BadInput, Problem
 from vitpos.labels import Axis
@@ -68,10 +68,12 @@ def read(words: Sequence[str], count: int | None) -> Asked:
         if found and not isinstance(found[1], str) and found[1].is_interval_sweep():
             bounds = found[1].value()
             intervals[key], jobs[key] = Axis(key, (bounds.start, bounds.end)), word
-        elif key not in (*grids.DESIGN, *config.COSMETIC, "seeds"):
+        elif key not in (*grids.DESIGN, *identities.COSMETIC, "seeds"):
             jobs[key] = word
     discrete = [word for key, word in others.items() if key not in intervals]
     grid = grids.read(discrete, count, problems)
+    if grid.name is not None and not checks.NAME.fullmatch(str(grid.name)):
+        problems.append(Problem(f"study = {grid.name}: not the name of a folder"))
     if problems:
         raise BadInput.all_of(problems)
     swept = grid.axes + (Axis("seed", grid.seeds),) * (len(grid.seeds) > 1 and "seed" in jobs)
