@@ -8,6 +8,7 @@ words of a study, `metric=val/accuracy alpha=0.01`, mean what they mean in a fil
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -124,9 +125,8 @@ def values(word: str, problems: list[Problem]) -> tuple[str, list[Any]] | None:
 
 def twice(axis: Axis) -> Iterable[Problem]:
     """A value that is there more than once, however it was spelled."""
-    spelled = [text(value) for value in axis.values]
-    for value in dict.fromkeys(item for item in spelled if spelled.count(item) > 1):
-        if value:  # an unknown name is told elsewhere
+    for value, count in Counter(map(text, axis.values)).items():
+        if value and count > 1:  # an unknown name is empty, and told elsewhere
             yield Problem(f"{axis.key}: {value} twice")
 
 

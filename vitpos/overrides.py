@@ -10,6 +10,7 @@
 """
 
 import math
+import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -96,8 +97,11 @@ def several(
         return key, [parsed]
     values: list[Any] = []
     try:
-        for text in texts(parsed, known):
-            values += span(text) if key not in FREE and SPAN.fullmatch(text) else [plain(text)]
+        if parsed.is_range_sweep():
+            values += numbers(parsed.value())
+        else:
+            for text in texts(parsed, known):
+                values += span(text) if key not in FREE and SPAN.fullmatch(text) else [plain(text)]
     except (ArithmeticError, ValueError) as error:
         problems.append(Problem(f"{word}: {error}"))
         return None
@@ -169,11 +173,16 @@ def texts(parsed: Any, known: Sequence[str]) -> list[str]:
     value = parsed.value()
     if hasattr(value, "filter"):  # a glob
         return list(value.filter(list(known)))
-    if parsed.is_range_sweep():
-        if not value.step:
-            raise ValueError("a step of 0 leads nowhere")
-        bounded(math.ceil((Decimal(value.stop) - Decimal(value.start)) / Decimal(value.step)))
     return list(parsed.sweep_string_iterator())
+
+
+def numbers(sweep: Any) -> list[int | float]:
+    """Those of a `range()`, in order unless they are to be shuffled."""
+    if not sweep.step:
+        raise ValueError("a step of 0 leads nowhere")
+    bounded(math.ceil((Decimal(sweep.stop) - Decimal(sweep.start)) / Decimal(sweep.step)))
+    found = list(sweep.range())
+    return random.sample(found, len(found)) if sweep.shuffle else found
 
 
 def bounded(count: int) -> None:
