@@ -113,6 +113,14 @@ Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or d
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", metavar="ARM", help="What a grid's arms are compared with; or KEY=VALUE."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -140,12 +148,22 @@ def train(
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="Several values of a key: as `vitpos sweep`.")
+    ] = False,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
+    if multirun or seeds is not None:
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        return
     from vitpos import checks, config
+    from vitpos.overrides import given
 
-    words = overrides or []
+    words = given(overrides or [])
     run = config.compose(words)
     if cfg:
         say(config.dump(run), end="")
@@ -203,6 +221,9 @@ def resume(
 @app.command()
 def sweep(
     overrides: Overrides = None,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
@@ -211,11 +232,17 @@ def sweep(
     budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import config, plan, progress
+    """Run a study or a grid: `study=schh2024`, `embedding=none,rope2d seed=0..4`."""
+    from vitpos import config, grids, progress
+    from vitpos.overrides import given, is_for_hydra
 
-    launcher, words = config.launching(overrides or [])
-    planned = plan.planned(words)
+    launcher, words = config.launching(given(overrides or []))
+    looking = dry_run or commands
+    if any(map(is_for_hydra, words)):
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        search(words, again, seeds, launcher, retry, budget)
+        return
+    planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
@@ -223,7 +250,36 @@ def sweep(
 
         say("\n".join(progress.lines(planned, sizes(planned))))
     else:
-        run_members(planned, ["sweep", *(overrides or [])], launcher, retry, budget)
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        run_members(planned, again, launcher, retry, budget)
+
+
+def search(
+    words: list[str],
+    again: list[str],
+    seeds: int | None,
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+) -> None:
+    """Let Hydra's sweeper say what is run."""
+    from vitpos import multirun, progress, sweep
+    from vitpos.linewise import Linewise
+
+    def go(plan: "Plan") -> None:
+        sweep.run(
+            plan, Linewise(), progress.typed(again), options=launcher, retry=retry, budget=left()
+        )
+
+    left = sweep.countdown(budget)
+    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+
+
+def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
+    """As they were typed."""
+    found = [] if seeds is None else [f"--seeds={seeds}"]
+    found += [] if baseline is None else [f"--baseline={baseline}"]
+    return found + ["--yes"] * yes
 
 
 def run_members(
