@@ -173,6 +173,10 @@ def resume(
 def sweep(
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
@@ -186,9 +190,14 @@ def sweep(
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
+        from vitpos import outlook
         from vitpos.counting import sizes
+        from vitpos.listing import columns
+        from vitpos.screen import watching
 
-        say("\n".join(progress.lines(planned, sizes(planned))))
+        with watching(quiet=not probe) as show:
+            found = outlook.outlook(planned, sizes(planned), probe=show if probe else None)
+        say("\n".join(outlook.lines(found, columns())))
     else:
         from vitpos import sweep as sweeps
 

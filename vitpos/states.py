@@ -33,7 +33,6 @@ class State:
     value: float | None = None  # the study's metric, once finished
     seconds: float = 0.0  # that this sweep spent on it
     detail: str = ""  # what went wrong, in a few words
-    log: Path | None = None  # the output of its process
 
 
 class Watch(Protocol):

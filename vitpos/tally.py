@@ -93,7 +93,9 @@ class Tally:
 
     def values(self, arm: str | None) -> dict[int, float]:
         """The metric of an arm's finished members, by seed."""
-        found = [(self.plan.members[n].seed, self.states[n]) for n in self.members.get(arm or "", ())]
+        found = [
+            (self.plan.members[n].seed, self.states[n]) for n in self.members.get(arm or "", ())
+        ]
         return {s: state.value for s, state in found if state.value is not None}
 
     def left(self) -> float | None:
