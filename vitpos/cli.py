@@ -4,12 +4,16 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitpos import __version__
 from vitpos.plain import say
+
+if TYPE_CHECKING:
+    from vitpos.plan import Plan
+    from vitpos.schema import Launching
 
 app = typer.Typer(
     name="vitpos",
@@ -102,6 +106,10 @@ Plugins = Annotated[
         callback=trust,
     ),
 ]
+Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -156,11 +164,31 @@ def train(
 
 @app.command()
 def resume(
-    path: RunPath,
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="The folder of a run or of a sweep, or a frozen plan.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[launcher.KEY=VALUE]...", help="Of a sweep."),
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Go on with an interrupted run, bit for bit."""
+    """Go on with an interrupted run, bit for bit, or with a sweep: what is missing of it."""
+    from vitpos import resuming
+
+    if resuming.is_sweep(path, overrides or []):
+        plan, launcher = resuming.plan(path, overrides or [])
+        words = ["resume", str(path), *(overrides or [])]
+        run_members(plan, words, launcher, retry, budget, quiet)
+        return
     from vitpos.screen import watching
 
     with watching(quiet=quiet) as show:
@@ -180,12 +208,14 @@ def sweep(
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
     """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import plan, progress
+    from vitpos import config, plan, progress
 
-    words = overrides or []
+    launcher, words = config.launching(overrides or [])
     planned = plan.planned(words)
     if commands:
         say("\n".join(progress.commands(planned)))
@@ -196,12 +226,29 @@ def sweep(
         from vitpos.screen import watching
 
         with watching(quiet=not probe) as show:
-            found = outlook.outlook(planned, sizes(planned), probe=show if probe else None)
-        say("\n".join(outlook.lines(found, columns())))
+            look = outlook.outlook(
+                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
+            )
+        say("\n".join(outlook.lines(look, columns())))
     else:
-        from vitpos import sweep as sweeps
+        run_members(planned, ["sweep", *(overrides or [])], launcher, retry, budget, quiet)
 
-        sweeps.run(planned, progress.typed(["sweep", *words]))
+
+def run_members(
+    plan: "Plan",
+    words: list[str],
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
+) -> None:
+    """Run what is missing of a plan; `words` are typed to go on with it."""
+    from vitpos import progress, sweep
+    from vitpos.watches import watching
+
+    again, seconds = progress.typed(words), sweep.seconds(budget)
+    with watching(quiet=quiet, budget=seconds, retry=retry) as watch:
+        sweep.run(plan, watch, again, options=launcher, retry=retry, budget=seconds)
 
 
 @app.command("list")

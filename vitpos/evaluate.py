@@ -72,9 +72,12 @@ def wanted(trained: Run, record: dict[str, Any], words: Sequence[str]) -> Run:
     known = (*OWN, *SHARED, "dataset", "dataset.root")
     if odd := sorted(keys - set(known)):
         raise BadInput(f"{odd[0]} does not belong to an evaluation", f"one of {', '.join(known)}")
+    usual = {"precision": record["machine"]["precision"]}
+    if keys <= set(OWN):
+        return replace(trained, **usual)
     composed = config.compose([w for w in words if w.partition("=")[0] not in OWN])
     changes: dict[str, Any] = {key: getattr(composed, key) for key in SHARED if key in keys}
-    changes = {"precision": record["machine"]["precision"]} | changes
+    changes = usual | changes
     if "dataset" in keys:
         changes["dataset"] = composed.dataset
     elif "dataset.root" in keys:

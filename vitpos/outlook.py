@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-import time
+from collections import Counter
 from collections.abc import Iterator, KeysView, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +11,15 @@ from vitpos import machine, records
 from vitpos.estimates import Estimate, checkpoint_bytes, estimates, probed, share_done
 from vitpos.experiment import Show
 from vitpos.forecast import seconds_left
+from vitpos.launchers import local
 from vitpos.outcome import printable
 from vitpos.plan import Member, Plan, spelled
-from vitpos.progress import there
+from vitpos.progress import FURTHEST, there
 from vitpos.records import Record, part
 from vitpos.runs import place
+from vitpos.schema import Launching, Local, Run
 from vitpos.studies import Arm, text
+from vitpos.tally import LOST
 from vitpos.words import bytes_words, count_words, counted, seconds_words
 
 LONGEST = 10  # failed members that are named
@@ -33,8 +36,9 @@ class Outlook:
     there: Mapping[str, Record]  # members that were begun, by identity
     sizes: Sizes
     estimates: Mapping[str, Estimate]  # by arm
-    slots: int = 1
-    retry: bool = False  # whether failed members are tried again
+    slots: int | None = None  # None: as many as a cluster has free
+    retry: bool = False  # whether what was lost is tried again
+    notes: tuple[str, ...] = ()  # of the launcher
 
     def to_do(self) -> list[tuple[Member, float]]:
         """Members that would run, each with the share that is still to do."""
@@ -45,18 +49,28 @@ class Outlook:
                 found.append((member, 1.0))
             elif run.status in ("interrupted", "paused"):
                 found.append((member, 1 - share_done(run, member.run.training.epochs)))
-            elif run.status == "failed" and self.retry:
+            elif run.status in LOST and self.retry:
                 found.append((member, 1.0))
         return found
 
 
 def outlook(
-    plan: Plan, sizes: Sizes, *, slots: int = 1, retry: bool = False, probe: Show | None = None
+    plan: Plan,
+    sizes: Sizes,
+    options: Launching,
+    *,
+    retry: bool = False,
+    probe: Show | None = None,
 ) -> Outlook:
-    """Look around in `outputs`; a few steps of unknown arms are tried before the eyes of `probe`."""
+    """Look around in `outputs`; `probe` watches while arms are tried of which nothing is known."""
     places = {Path(member.run.outputs).expanduser() for member in plan.members}
     known = estimates(plan, [records.read(path) for top in places for path in records.walk(top)])
-    found = Outlook(plan, there(plan), sizes, known, slots, retry)
+    begun = there(plan)
+    notes: list[str] = []
+    slots = None
+    if isinstance(options, Local):
+        slots = local.launch(options, plan, begun.values(), notes.append).slots
+    found = Outlook(plan, begun, sizes, known, slots, retry, tuple(notes))
     if probe is None:
         return found
     wanted = {member.arm.name for member, _ in found.to_do()}
@@ -73,7 +87,8 @@ def lines(outlook: Outlook, width: int) -> list[str]:
     said += ["", *table(outlook, arms, common, width), ""]
     runs = counted(len(outlook.plan.members), "run")
     said.append(f"{counted(len(arms), 'arm')} x {counted(study.design.seeds, 'seed')} = {runs}")
-    rest = [*present(outlook), *failures(outlook), *duration(outlook), *disk(outlook)]
+    rest = [*present(outlook), *duration(outlook), *disk(outlook)]
+    rest += [f"note: {note}" for note in outlook.notes]
     return said + [part for line in rest for part in folded(printable(line), width)]
 
 
@@ -95,9 +110,8 @@ def question(plan: Plan, arms: Sequence[Arm], common: Set[str]) -> Iterator[str]
 
 def folded(line: str, width: int) -> list[str]:
     """A line in as many as it takes; words stay whole."""
-    return textwrap.wrap(
-        line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
+    indent = " " * (len(line) - len(line.lstrip()))
+    return wrapped(line.lstrip(), width, indent, f"{indent}  ")
 
 
 def table(outlook: Outlook, arms: Sequence[Arm], common: Set[str], width: int) -> Iterator[str]:
@@ -124,14 +138,14 @@ def aligned(cells: Sequence[Sequence[str]], width: int) -> Iterator[str]:
         if width - sum(map(wide, fixed)) < ROOM:
             fixed = [column for column in fixed if column[0] != title]
     beside = width - sum(map(wide, fixed)) >= ROOM
-    for row, text in zip(zip(*fixed, strict=True), last, strict=True):
+    for row, words in zip(zip(*fixed, strict=True), last, strict=True):
         padded = zip(row, map(wide, fixed), strict=True)
         first = "".join(f"{cell:{size}}" for cell, size in padded)
         if beside:
-            yield from wrapped(text, width, first, " " * len(first)) or [first.rstrip()]
+            yield from wrapped(words, width, first, " " * len(first)) or [first.rstrip()]
         else:
             yield first.rstrip()
-            yield from wrapped(text, width, "    ", "    ")
+            yield from wrapped(words, width, "    ", "    ")
 
 
 def wide(column: Sequence[str]) -> int:
@@ -139,10 +153,10 @@ def wide(column: Sequence[str]) -> int:
     return max(map(len, column)) + 2
 
 
-def wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+def wrapped(words: str, width: int, first: str, others: str) -> list[str]:
     """Words in lines, the first after what stands there already."""
     return textwrap.wrap(
-        text,
+        words,
         width,
         initial_indent=first,
         subsequent_indent=others,
@@ -157,31 +171,24 @@ def written(arm: Arm) -> KeysView[str]:
 
 
 def present(outlook: Outlook) -> Iterator[str]:
-    """What is there already, and where."""
-    places: dict[str, dict[Path, int]] = {}
-    for run in outlook.there.values():
-        here = places.setdefault(run.status, {})
-        here[run.path.parent] = here.get(run.path.parent, 0) + 1
-    if not places:
+    """What is there already, where, and what becomes of it."""
+    again = "tried again" if outlook.retry else "tried again only with --retry"
+    then = {
+        "running": "left to the process that has it",
+        "paused": "to be gone on with",
+        "interrupted": "to be gone on with",
+        "failed": again,
+        "diverged": again,
+    }
+    runs = list(outlook.there.values())
+    if not runs:
         yield "none is there yet"
-    for status, folders in places.items():
-        number = sum(folders.values())
-        where = ", ".join(
-            f"{path}{f' ({n})' if len(folders) > 1 else ''}" for path, n in folders.items()
-        )
-        how = {
-            "interrupted": ", goes on" + " each" * (number > 1),
-            "paused": ", goes on" + " each" * (number > 1),
-            "running": ", left to the process that has it",
-            "failed": ", tried again" if outlook.retry else ", tried again only with --retry",
-            "diverged": ", and would again",
-        }
-        yield f"{number} {status} in {where}{how.get(status, '')}"
-
-
-def failures(outlook: Outlook) -> Iterator[str]:
-    """Why those that failed did."""
-    lost = [run for run in outlook.there.values() if run.status == "failed"]
+    for status in FURTHEST:
+        places = Counter(str(run.path.parent) for run in runs if run.status == status)
+        if places:
+            where = ", ".join(f"{n} in {path}" for path, n in places.items())
+            yield f"{status}: {where}{f': {then[status]}' if status in then else ''}"
+    lost = [run for run in runs if run.status == "failed"]
     for run in lost[:LONGEST]:
         why = part(run.record, "failure").get("detail", "")
         yield f"  {run.path.name}{f': {why}' if why else ''}"
@@ -195,30 +202,29 @@ def duration(outlook: Outlook) -> Iterator[str]:
     if not to_do:
         yield "nothing is left to run"
         return
-    unknown = [member for member, _ in to_do if member.arm.name not in outlook.estimates]
+    runs = f"{counted(len(to_do), 'run')} to do"
+    unknown = {member.arm.name for member, _ in to_do} - outlook.estimates.keys()
     if unknown:
-        arms = counted(len({member.arm.name for member in unknown}), "arm")
         yield (
-            f"{counted(len(to_do), 'run')} to do; how long they take is not known for {arms}:"
-            " none ran on this machine, and nothing like it; --probe tries a few steps of each"
+            f"{runs}; how long that takes is not known: nothing tells of"
+            f" {counted(len(unknown), 'arm')} on this machine; --probe tries a few steps of each"
         )
         return
     seconds = [outlook.estimates[m.arm.name].seconds * share for m, share in to_do]
-    left = seconds_left([], seconds, outlook.slots)
-    kinds = {machine.find_device(member.run.device).type for member, _ in to_do}
-    threads = [m.run.threads or machine.useful_threads(m.run) for m, _ in to_do]
-    hours = sum(seconds) / 3600
-    said = f"{hours:.2f} GPU-hours"
-    if kinds == {"cpu"}:
-        hours = sum(s * n for s, n in zip(seconds, threads, strict=True)) / 3600
-        said = f"{hours:.2f} CPU-hours"
-    at = time.strftime("%H:%M", time.localtime(time.time() + left))
-    until = f", until {at} if it starts now" if left < 43200 else ""
-    slots = counted(outlook.slots, "slot")
-    yield (
-        f"{counted(len(to_do), 'run')} to do: about {seconds_words(left)} on {slots}{until};"
-        f" {said}; the start of each process and evaluations afterwards not counted"
-    )
+    left = seconds_left([], seconds, outlook.slots or 1)
+    how = f"on {counted(outlook.slots, 'slot')}" if outlook.slots else "one after another"
+    hours = hours_words([member.run for member, _ in to_do], seconds)
+    yield f"{runs}: about {seconds_words(left)} {how}, {hours}"
+    yield "not counted: the start of each process, and evaluations after training"
+
+
+def hours_words(runs: Sequence[Run], seconds: Sequence[float]) -> str:
+    """Hours of GPUs, or of the cores that have something to do."""
+    if {machine.find_device(run.device).type for run in runs} != {"cpu"}:
+        return f"{sum(seconds) / 3600:,.2f} GPU-hours"
+    threads = [run.threads or machine.useful_threads(run) for run in runs]
+    used = sum(n * spent for n, spent in zip(threads, seconds, strict=True))
+    return f"{used / 3600:,.2f} CPU-hours"
 
 
 def disk(outlook: Outlook) -> Iterator[str]:

@@ -99,8 +99,9 @@ class RunFolder:
         return record
 
     def is_recorded(self) -> bool:
-        """Whether the process that made the folder came as far as its record."""
-        return (self.path / "record.json").exists()
+        """Whether a process came as far as to say where the numbers come from."""
+        path = self.path / "record.json"
+        return path.exists() and bool(read_json(path).get("machine"))
 
     def update(self, **facts: Any) -> None:
         """Change the record."""

@@ -1,7 +1,7 @@
 """A sweep that runs, drawn in as many lines and columns as there are. No number is ever cut.
 
-An arm is a line: a mark for each seed, how many are finished, the mean so far and how far it is from
-the baseline's. Where there is no room, columns go, then arms that nothing happened to lately.
+An arm is a line: a mark for each seed, how many are finished, the mean so far and how far it is
+from the baseline's. Where there is no room, columns go, then arms that nothing happened to lately.
 """
 
 import time

@@ -41,8 +41,12 @@ class Row:
 class Tally:
     """Is told the states of all members and of each change."""
 
-    def __init__(self, plan: Plan, states: Sequence[State], slots: int) -> None:
+    def __init__(
+        self, plan: Plan, states: Sequence[State], slots: int, *, retry: bool = False
+    ) -> None:
         self.plan, self.slots = plan, slots
+        lost = [number for number, state in enumerate(states) if state.kind in LOST]
+        self.again = set(lost if retry else [])  # lost before, and tried again by this sweep
         self.states = list(states)
         self.counts = Counter(state.kind for state in states)
         self.running = {n: None for n, state in enumerate(states) if state.kind == "running"}
@@ -58,6 +62,7 @@ class Tally:
         """A member is further; what it was before."""
         before, self.states[number] = self.states[number], state
         arm = self.plan.members[number].arm.name
+        self.again.discard(number)
         if state.kind == "running":
             self.running[number] = None
             if state.steps:
@@ -93,25 +98,29 @@ class Tally:
 
     def values(self, arm: str | None) -> dict[int, float]:
         """The metric of an arm's finished members, by seed."""
-        found = [
-            (self.plan.members[n].seed, self.states[n]) for n in self.members.get(arm or "", ())
-        ]
-        return {s: state.value for s, state in found if state.value is not None}
+        states = [self.states[n] for n in self.members.get(arm or "", ())]
+        seeds = [self.plan.members[n].seed for n in self.members.get(arm or "", ())]
+        return {
+            seed: state.value
+            for seed, state in zip(seeds, states, strict=True)
+            if state.kind == "finished" and state.value is not None
+        }
 
     def left(self) -> float | None:
         """Seconds until the last member is over; None while nobody knows."""
         guesses = Experience(self.experience(), self.work()).guesses()
-        running = [self.left_of(number, guesses) for number in self.running]
-        waiting = [
-            self.rest(number, guesses)
-            for number, state in enumerate(self.states)
-            if state.kind in WAITING
-        ]
-        known = [left for left in running if left is not None]
-        queued = [left for left in waiting if left is not None]
-        if len(known) < len(running) or len(queued) < len(waiting):
+        waiting = [n for n, state in enumerate(self.states) if self.is_waiting(n, state)]
+        mine = [self.left_of(number, guesses) for number in self.running]
+        rest = [self.rest(number, guesses) for number in waiting]
+        if None in mine or None in rest:
             return None
+        known = [left for left in mine if left is not None]
+        queued = [left for left in rest if left is not None]
         return seconds_left(known, queued, self.slots)
+
+    def is_waiting(self, number: int, state: State) -> bool:
+        """Whether this sweep will still work on it."""
+        return state.kind in WAITING or number in self.again
 
     def experience(self) -> dict[str, Sequence[float]]:
         """What members took; of arms of which none is over, what those that run will take."""

@@ -13,11 +13,12 @@ from rich.live import Live as Redrawn
 
 from vitpos.frozen import digest
 from vitpos.outcome import printable
-from vitpos.plan import Plan
+from vitpos.plan import Member, Plan
 from vitpos.runs import place
 from vitpos.scoreboard import Moment, Style, drawn, percents, remaining, shared
 from vitpos.screen import print_error, terminal
 from vitpos.states import State
+from vitpos.sweep import folders
 from vitpos.tally import LOST, OVER, Tally
 from vitpos.words import counted, seconds_words
 
@@ -32,8 +33,9 @@ TOLD = (*OVER, "interrupted", "running", "paused", "queued", "elsewhere")
 class Quiet:
     """Prints the folder of the study at the end, and nothing else."""
 
-    def __init__(self, budget: float | None = None) -> None:
+    def __init__(self, budget: float | None = None, *, retry: bool = False) -> None:
         self.budget = budget  # seconds that the sweep may take
+        self.retry = retry  # whether what was lost before is tried again
         self.console = terminal()
         self.tally: Tally | None = None
         self.started = self.guessed = time.monotonic()
@@ -41,7 +43,7 @@ class Quiet:
 
     def begin(self, plan: Plan, states: Sequence[State], slots: int) -> None:
         """Remember."""
-        self.tally = Tally(plan, states, slots)
+        self.tally = Tally(plan, states, slots, retry=self.retry)
         self.started = time.monotonic()
         self.guess()
 
@@ -63,7 +65,7 @@ class Quiet:
     def end(self) -> None:
         """Where it was left."""
         if self.tally is not None:
-            self.console.print(str(folders(self.tally)[0]))
+            self.console.print(folders(self.tally.plan, self.tally.states)[0])
 
     def guess(self) -> None:
         """How long it will take, seen from now."""
@@ -88,8 +90,8 @@ class Quiet:
 class Plain(Quiet):
     """A line when a member starts or ends, and now and then one that says how far it is."""
 
-    def __init__(self, budget: float | None = None) -> None:
-        super().__init__(budget)
+    def __init__(self, budget: float | None = None, *, retry: bool = False) -> None:
+        super().__init__(budget, retry=retry)
         self.spoke = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -120,7 +122,7 @@ class Plain(Quiet):
 
     def became(self, tally: Tally, number: int, state: State) -> str:
         """What a member has become, and what is left then."""
-        text = f"{printable(tally.plan.members[number].title)}: {outcome_of(tally, state)}"
+        text = f"{printable(tally.plan.members[number].title)}: {outcome_of(tally, number)}"
         if state.kind not in OVER:
             return text
         self.guess()
@@ -149,8 +151,8 @@ class Plain(Quiet):
 class Live(Plain):
     """A board that is drawn again and again below what is worth to be kept."""
 
-    def __init__(self, budget: float | None = None) -> None:
-        super().__init__(budget)
+    def __init__(self, budget: float | None = None, *, retry: bool = False) -> None:
+        super().__init__(budget, retry=retry)
         self.live = Redrawn(console=self.console, auto_refresh=False)
         self.next = 0.0  # when it is drawn again
 
@@ -195,14 +197,14 @@ class Live(Plain):
 
 
 @contextmanager
-def watching(*, quiet: bool, budget: float | None = None) -> Iterator[Quiet]:
+def watching(*, quiet: bool, budget: float | None = None, retry: bool = False) -> Iterator[Quiet]:
     """What fits who is watching; afterwards the terminal is as it was."""
     if quiet:
-        yield Quiet(budget)
+        yield Quiet(budget, retry=retry)
     elif not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
-        yield Plain(budget)
+        yield Plain(budget, retry=retry)
     else:
-        live = Live(budget)
+        live = Live(budget, retry=retry)
         try:
             yield live
         finally:
@@ -216,9 +218,10 @@ def said(states: Sequence[State]) -> str:
     return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
 
 
-def outcome_of(tally: Tally, state: State) -> str:
+def outcome_of(tally: Tally, number: int) -> str:
     """What has become of one member, in some words."""
-    text, metric = state.kind, tally.plan.study.design.metric
+    state, metric = tally.states[number], tally.plan.study.design.metric
+    text = state.kind
     if state.kind == "running":
         return f"going on at {percents(state)}" if state.step else "started"
     if state.value is not None:
@@ -226,30 +229,33 @@ def outcome_of(tally: Tally, state: State) -> str:
         text += f", {metric} {value}"
     if state.seconds:
         text += f", {seconds_words(state.seconds)}"
-    return text + why(state)
+    return text + why(tally, number)
 
 
-def why(state: State) -> str:
-    """What went wrong with it, and where one can read more."""
+def why(tally: Tally, number: int) -> str:
+    """What went wrong with a member, and where one can read more."""
+    state, log = tally.states[number], log_of(tally.plan.members[number])
     text = f": {printable(state.detail, 300)}" if state.detail else ""
-    return text + (f" ({printable(str(state.log))})" if state.kind in LOST and state.log else "")
+    return text + (f" ({printable(str(log))})" if state.kind in LOST and log.exists() else "")
+
+
+def log_of(member: Member) -> Path:
+    """What the process of a member printed."""
+    where = place(member.run).expanduser()
+    return where.parent / "logs" / f"{where.name}.log"
 
 
 def closing(tally: Tally) -> Iterator[str]:
     """What there is, what was lost and why, and what to type next."""
-    yield f"{said(tally.states) or 'nothing'} of {counted(len(tally.states), 'run')}"
+    total, done = len(tally.states), tally.counts["finished"]
+    runs = counted(total, "run")
+    whole = f"{runs} {'is' if total == 1 else 'are'} there"
+    yield whole if done == total else f"{said(tally.states) or 'none finished'} of {runs}"
     lost = [number for number, state in enumerate(tally.states) if state.kind in LOST]
     for number in lost[:LONGEST]:
-        state = tally.states[number]
-        yield f"{state.kind}: {printable(tally.plan.members[number].title)}{why(state)}"
+        title = printable(tally.plan.members[number].title)
+        yield f"{tally.states[number].kind}: {title}{why(tally, number)}"
     if len(lost) > LONGEST:
         yield f"... and {len(lost) - LONGEST} more"
-    if tally.counts["finished"]:
-        yield f"vitpos compare {shlex.join(map(str, folders(tally)))}"
-
-
-def folders(tally: Tally) -> list[Path]:
-    """The folder of the study, and members that lie elsewhere."""
-    own = list(dict.fromkeys(place(member.run).parent for member in tally.plan.members))
-    paths = [state.path for state in tally.states if state.path is not None]
-    return own + sorted({path for path in paths if path.parent not in own})
+    if done:
+        yield f"vitpos compare {shlex.join(folders(tally.plan, tally.states))}"
