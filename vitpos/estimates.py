@@ -5,11 +5,12 @@ from what other runs took on it for as many operations; else, if asked to, from 
 arm. Where there is nothing to go by, nothing is said.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -18,8 +19,10 @@ import torch
 from vitpos import machine, records
 from vitpos.config import arm_identity
 from vitpos.data.known import KNOWN
-from vitpos.errors import BadRun
+from vitpos.durable import Lines
+from vitpos.errors import BadRun, Diverged, NoResources
 from vitpos.experiment import Show, rehearse
+from vitpos.failures import JOURNAL
 from vitpos.forecast import work
 from vitpos.plan import Plan
 from vitpos.records import Record, part
@@ -41,35 +44,70 @@ class Estimate:
     source: str  # what it is made from
 
 
+@dataclass(frozen=True)
+class Past:
+    """A finished run."""
+
+    run: Record
+    training: float  # seconds
+    seconds: float  # of all that its process did, as far as that is known
+
+
+def past(runs: Iterable[Record]) -> list[Past]:
+    """The finished ones."""
+    finished = [run for run in runs if run.status == "finished"]
+    whole: dict[str, list[float]] = {}
+    for folder in {run.path.parent for run in finished}:
+        for identity, seconds in journal(folder):
+            whole.setdefault(identity, []).append(seconds)
+    found = []
+    for run in finished:
+        training, said = took(run), whole.get(str(run.record.get("identity")), [])
+        if training:
+            found.append(Past(run, training, max(training, said[0] if len(said) == 1 else 0.0)))
+    return found
+
+
+def journal(folder: Path) -> Iterator[tuple[str, float]]:
+    """Identities of members of sweeps, and how long a process was busy with each."""
+    rows: list[dict[str, Any]] = []
+    with suppress(BadRun):
+        rows = Lines(folder / JOURNAL).read()
+    for row in rows:
+        match row:
+            case {"identity": str(identity), "seconds": float(seconds)}:
+                yield identity, seconds
+
+
 def estimates(plan: Plan, runs: Iterable[Record]) -> dict[str, Estimate]:
-    """By arm, as far as the finished ones among `runs` tell."""
-    finished = [run for run in runs if run.status == "finished" and took(run)]
-    found = {}
+    """By arm, as far as finished ones among `runs` tell."""
+    known, found = past(runs), dict[str, Estimate]()
     for member in plan.members:
         run, arm = member.run, member.arm.name
         if arm in found or member.seed != plan.members[0].seed:
             continue
-        near = [one for one in finished if same_machine(one, run)]
-        guess = of_arm(arm_identity(run), near) or of_others(run, near, finished)
+        near = [one for one in known if same_machine(one.run, run)]
+        guess = of_arm(arm_identity(run), near) or of_others(run, near, known)
         if guess is not None:
             found[arm] = guess
     return found
 
 
-def of_arm(identity: str, runs: Iterable[Record]) -> Estimate | None:
+def of_arm(identity: str, near: Iterable[Past]) -> Estimate | None:
     """From other seeds of an arm."""
-    known = [took(run) for run in runs if run.record.get("arm_identity") == identity]
+    known = [one.seconds for one in near if one.run.record.get("arm_identity") == identity]
     return Estimate(median(known), f"{counted(len(known), 'run')} of it") if known else None
 
 
-def of_others(run: Run, near: Sequence[Record], finished: Sequence[Record]) -> Estimate | None:
-    """From the operations that other runs did in their time."""
-    images = images_of(run, finished)
-    done = [(operations(one), took(one)) for one in near if operations(one)]
+def of_others(run: Run, near: Iterable[Past], known: Iterable[Past]) -> Estimate | None:
+    """From the operations that other runs did in their time, and what they took besides."""
+    images = images_of(run, known)
+    done = [(operations(one.run), one) for one in near if operations(one.run)]
     if images is None or not done:
         return None
-    pace = sum(seconds for _, seconds in done) / sum(size for size, _ in done)
-    return Estimate(work(run, images) * pace, counted(len(done), "other run"))
+    pace = sum(one.training for _, one in done) / sum(size for size, _ in done)
+    besides = median(one.seconds - one.training for _, one in done)
+    return Estimate(work(run, images) * pace + besides, counted(len(done), "other run"))
 
 
 def operations(run: Record) -> float:
@@ -78,10 +116,10 @@ def operations(run: Record) -> float:
     return (seconds or 0.0) * (rate or 0.0) * (run.number("cost/flops_per_image") or 0.0)
 
 
-def images_of(run: Run, finished: Iterable[Record]) -> int | None:
+def images_of(run: Run, known: Iterable[Past]) -> int | None:
     """Training images of an epoch, if they are known without reading them."""
     name, limit = run.dataset.name, run.training.limit
-    sizes = (part(one.record, "data") for one in finished)
+    sizes = (part(one.run.record, "data") for one in known)
     count = next((size.get("train") for size in sizes if size.get("name") == name), None)
     if not isinstance(count, int):
         count = KNOWN[name].train - run.dataset.validation if name in KNOWN else None
@@ -89,7 +127,7 @@ def images_of(run: Run, finished: Iterable[Record]) -> int | None:
 
 
 def took(run: Record) -> float:
-    """Seconds of a finished run with validation and saving, without breaks; 0: not known.
+    """Seconds of a finished run from its first step to its last, without breaks; 0: not known.
 
     The clock tells, unless what it says beside the training cannot be.
     """
@@ -98,8 +136,7 @@ def took(run: Record) -> float:
     attempts: Any = run.record.get("attempts")
     with suppress(TypeError, ValueError, KeyError):
         for attempt in attempts:
-            ends = (datetime.strptime(attempt[end], CLOCK) for end in ("ended", "started"))
-            ended, started = ends
+            started, ended = (datetime.strptime(attempt[e], CLOCK) for e in ("started", "ended"))
             by_clock += (ended - started).total_seconds()
     return by_clock if training <= by_clock <= 2 * training + SLACK else training
 
@@ -132,7 +169,12 @@ def probed(
         arm = member.arm.name
         if arm in arms and arm not in found:
             show.note(f"trying {arm}")
-            found[arm] = Estimate(rehearse(member.run, show)["seconds_estimated"], "a probe")
+            try:
+                facts = rehearse(member.run, show)
+            except (Diverged, NoResources) as error:
+                show.note(f"{arm}: {error}")
+            else:
+                found[arm] = Estimate(facts["seconds_estimated"], "a probe")
     return found
 
 

@@ -23,6 +23,7 @@ from vitpos.tally import LOST
 from vitpos.words import bytes_words, count_words, counted, seconds_words
 
 LONGEST = 10  # failed members that are named
+MIB = 2**20
 ROOM = 24  # columns for what differs, else it stands on a line of its own
 DROPPED = ("from", "position", "against")  # columns, the first that goes first
 Sizes = Mapping[str, tuple[int, int]]  # of each arm: parameters, and those of its position
@@ -205,26 +206,29 @@ def duration(outlook: Outlook) -> Iterator[str]:
     runs = f"{counted(len(to_do), 'run')} to do"
     unknown = {member.arm.name for member, _ in to_do} - outlook.estimates.keys()
     if unknown:
-        yield (
-            f"{runs}; how long that takes is not known: nothing tells of"
-            f" {counted(len(unknown), 'arm')} on this machine; --probe tries a few steps of each"
-        )
+        arms = counted(len(unknown), "arm")
+        yield f"{runs}; nothing tells how long {arms} would take here: --probe tries a few steps"
         return
     seconds = [outlook.estimates[m.arm.name].seconds * share for m, share in to_do]
     left = seconds_left([], seconds, outlook.slots or 1)
     how = f"on {counted(outlook.slots, 'slot')}" if outlook.slots else "one after another"
     hours = hours_words([member.run for member, _ in to_do], seconds)
     yield f"{runs}: about {seconds_words(left)} {how}, {hours}"
-    yield "not counted: the start of each process, and evaluations after training"
 
 
 def hours_words(runs: Sequence[Run], seconds: Sequence[float]) -> str:
     """Hours of GPUs, or of the cores that have something to do."""
     if {machine.find_device(run.device).type for run in runs} != {"cpu"}:
-        return f"{sum(seconds) / 3600:,.2f} GPU-hours"
+        return f"{hours(sum(seconds))} GPU-hours"
     threads = [run.threads or machine.useful_threads(run) for run in runs]
     used = sum(n * spent for n, spent in zip(threads, seconds, strict=True))
-    return f"{used / 3600:,.2f} CPU-hours"
+    return f"{hours(used)} CPU-hours"
+
+
+def hours(seconds: float) -> str:
+    """``0.0042``, ``0.31``, ``12.5``, ``4,413.9``."""
+    found = seconds / 3600
+    return f"{found:,.1f}" if found >= 1 else f"{found:.2g}"
 
 
 def disk(outlook: Outlook) -> Iterator[str]:
@@ -236,5 +240,5 @@ def disk(outlook: Outlook) -> Iterator[str]:
     where = place(runs[0].run).expanduser().absolute()
     there = next(path for path in where.parents if path.exists())
     free = shutil.disk_usage(there).free
-    enough = "" if free > need else ", which is not enough"
-    yield f"about {bytes_words(need)} of checkpoints; {bytes_words(free)} are free{enough}"
+    room = f"{bytes_words(free)} are free{'' if free > need else ', which is not enough'}"
+    yield f"about {bytes_words(max(need, MIB))} of checkpoints; {room}"

@@ -1,33 +1,31 @@
 """Who is told of a sweep: a board in a terminal, lines in a log, or only where it was left."""
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Group
 from rich.live import Live as Redrawn
 
+from vitpos.bulletins import closing, outcome_of, percents, remaining, said
 from vitpos.frozen import digest
 from vitpos.outcome import printable
-from vitpos.plan import Member, Plan
-from vitpos.runs import place
-from vitpos.scoreboard import Moment, Style, drawn, percents, remaining, shared
+from vitpos.plan import Plan
+from vitpos.scoreboard import Moment, drawn
 from vitpos.screen import print_error, terminal
+from vitpos.standings import Style
 from vitpos.states import State
 from vitpos.sweep import folders
 from vitpos.tally import LOST, OVER, Tally
-from vitpos.words import counted, seconds_words
+from vitpos.words import counted
 
 OFTEN = 0.25  # seconds between two drawings of the board, at least
 SHARE = 0.015  # of a core's time that drawing may take
 GUESS = 2.0  # seconds between two forecasts
 RARELY = 30.0  # seconds of silence after which a line says how far it is
-LONGEST = 20  # members that are named at the end
-TOLD = (*OVER, "interrupted", "running", "paused", "queued", "elsewhere")
+NARROW, LOW = 40, 12  # columns and lines of a terminal that a board needs
 
 
 class Quiet:
@@ -201,7 +199,7 @@ def watching(*, quiet: bool, budget: float | None = None, retry: bool = False) -
     """What fits who is watching; afterwards the terminal is as it was."""
     if quiet:
         yield Quiet(budget, retry=retry)
-    elif not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+    elif not sys.stdout.isatty() or not can_draw():
         yield Plain(budget, retry=retry)
     else:
         live = Live(budget, retry=retry)
@@ -211,51 +209,8 @@ def watching(*, quiet: bool, budget: float | None = None, retry: bool = False) -
             live.close()
 
 
-def said(states: Sequence[State]) -> str:
-    """``12 finished, 2 running``."""
-    kinds = [state.kind for state in states]
-    counts = {kind: kinds.count(kind) for kind in TOLD}
-    return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
-
-
-def outcome_of(tally: Tally, number: int) -> str:
-    """What has become of one member, in some words."""
-    state, metric = tally.states[number], tally.plan.study.design.metric
-    text = state.kind
-    if state.kind == "running":
-        return f"going on at {percents(state)}" if state.step else "started"
-    if state.value is not None:
-        value = f"{state.value:.2%}" if shared(metric) else f"{state.value:.4g}"
-        text += f", {metric} {value}"
-    if state.seconds:
-        text += f", {seconds_words(state.seconds)}"
-    return text + why(tally, number)
-
-
-def why(tally: Tally, number: int) -> str:
-    """What went wrong with a member, and where one can read more."""
-    state, log = tally.states[number], log_of(tally.plan.members[number])
-    text = f": {printable(state.detail, 300)}" if state.detail else ""
-    return text + (f" ({printable(str(log))})" if state.kind in LOST and log.exists() else "")
-
-
-def log_of(member: Member) -> Path:
-    """What the process of a member printed."""
-    where = place(member.run).expanduser()
-    return where.parent / "logs" / f"{where.name}.log"
-
-
-def closing(tally: Tally) -> Iterator[str]:
-    """What there is, what was lost and why, and what to type next."""
-    total, done = len(tally.states), tally.counts["finished"]
-    runs = counted(total, "run")
-    whole = f"{runs} {'is' if total == 1 else 'are'} there"
-    yield whole if done == total else f"{said(tally.states) or 'none finished'} of {runs}"
-    lost = [number for number, state in enumerate(tally.states) if state.kind in LOST]
-    for number in lost[:LONGEST]:
-        title = printable(tally.plan.members[number].title)
-        yield f"{tally.states[number].kind}: {title}{why(tally, number)}"
-    if len(lost) > LONGEST:
-        yield f"... and {len(lost) - LONGEST} more"
-    if done:
-        yield f"vitpos compare {shlex.join(folders(tally.plan, tally.states))}"
+def can_draw() -> bool:
+    """Whether the terminal is one that a board fits into."""
+    size = terminal().size
+    known = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return known and size.width >= NARROW and size.height >= LOW
