@@ -85,8 +85,9 @@ class Attempt:
 
     def state(self) -> State:
         """How far it is, while it runs."""
-        step, steps, rate = (self.sign.get(name, 0) for name in ("step", "steps", "rate"))
-        return State("running", self.path, step, steps, rate, seconds=self.seconds)
+        said = {name: self.sign.get(name) for name in ("step", "steps", "rate")}
+        facts: Any = {n: fact for n, fact in said.items() if isinstance(fact, int | float)}
+        return State("running", self.path, seconds=self.seconds, **facts)
 
     def meaning(self, code: int) -> str | Failure:
         """What an exit code says of the member: what it is now, or why it failed."""

@@ -22,6 +22,7 @@ from vitpos.durable import disk_errors
 from vitpos.errors import Locked
 
 FOLDER = ".claims"
+LONGEST = 2**14  # bytes of what is told
 TRIES = 10  # somebody who only looks holds the lock for a moment too
 
 
@@ -67,7 +68,7 @@ def taken(path: Path) -> tuple[int, bool]:
     """An open file that is locked and still lies there, and whether there are locks at all."""
     for attempt in range(TRIES):
         with disk_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -107,7 +108,8 @@ def held(outputs: Path, identity: str) -> bool:
 def told(outputs: Path, identity: str) -> Mapping[str, Any]:
     """What the process that has it said last; nothing if there is none, or just while it writes."""
     try:
-        found = json.loads(place(outputs, identity).read_bytes())
+        with place(outputs, identity).open("rb") as file:
+            found = json.loads(file.read(LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

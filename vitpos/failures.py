@@ -20,7 +20,7 @@ from typing import Any
 
 from vitpos import claims, config
 from vitpos.durable import Lines, disk_errors
-from vitpos.errors import BadRun, Locked, NoResources
+from vitpos.errors import Locked, NoResources
 from vitpos.plan import Member
 from vitpos.runs import RunFolder, now, place
 
@@ -40,9 +40,10 @@ class Failure:
 
 def failure(code: int, log: Path, start: int) -> Failure:
     """What an exit code means, and what the log says of it from byte `start` on."""
-    if code < 0:
-        guess = ", out of memory?" if code == -signal.SIGKILL else ""
-        return Failure("killed", f"killed ({signal_name(-code)}{guess})", code)
+    number = -code if code < 0 else code - 128  # a shell says 128 more
+    if number > 0:
+        guess = ", out of memory?" if number == signal.SIGKILL else ""
+        return Failure("killed", f"killed ({signal_name(number)}{guess})", code)
     said = complaint(log, start)
     if code == NoResources.code:
         return Failure("memory" if "memory" in said else "disk", said or "no resources", code)
@@ -86,13 +87,12 @@ def record(member: Member, path: Path | None, found: Failure) -> Path | None:
 def written(folder: RunFolder, member: Member, found: Failure) -> Path:
     """Say in its record that the run failed, and so did its last attempt."""
     with folder.locked():
-        facts: dict[str, Any] = {}
-        with suppress(BadRun):
-            facts = folder.record() if folder.is_recorded() else unborn(member)
-        attempts = [*facts.get("attempts", [])]
+        facts = folder.record() if folder.is_recorded() else unborn(member)
+        attempts = [*facts["attempts"]]
         if attempts and "ended" not in attempts[-1]:
             attempts[-1] = attempts[-1] | {"ended": now(), "status": "failed"}
-        folder.update(**facts | {"attempts": attempts, "status": "failed"}, failure=asdict(found))
+        facts |= {"attempts": attempts, "status": "failed", "failure": asdict(found)}
+        folder.update(**facts)
     return folder.path
 
 

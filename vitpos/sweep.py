@@ -9,7 +9,7 @@ run: jobs of a launcher are started and polled, and what they leave on the disk 
 import heapq
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +24,11 @@ from vitpos.plan import Plan
 from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.schema import Launching
-from vitpos.signals import Stop
+from vitpos.signals import Leave, Stop
 from vitpos.states import State, Watch
 from vitpos.words import counted, seconds_words
 
-Launch = Callable[[Launching, Plan, Iterable[Record], Callable[[str], None]], Launcher]
+Launch = Callable[[Launching, Plan, Sequence[Record], Callable[[str], None]], Launcher]
 
 TICK = 0.1  # seconds
 AGAIN = 1.0  # seconds until a member that another process has is looked at again
@@ -58,21 +58,33 @@ def run(
     notes: list[str] = []
     with Stop() as stop:
         there = progress.there(plan)
-        launcher = launch(chosen, plan, there.values(), notes.append)
         states = [stock.state(member, there.get(member.identity)) for member in plan.members]
-        watch.begin(plan, states, launcher.slots)
-        sweep = Sweep(plan, path, states, launcher, watch, chosen)
-        try:
-            for text in notes:
-                watch.note(text)
-            stop.patient = True
-            sweep.go(stop, retry=retry, budget=budget)
-        finally:
-            sweep.leave()
-            launcher.close()
+        if any(is_open(state, retry=retry) for state in states):
+            launcher = launch(chosen, plan, [*there.values()], notes.append)
+            watch.begin(plan, states, launcher.slots)
+            sweep = Sweep(plan, path, states, launcher, watch, chosen)
+            try:
+                for text in notes:
+                    watch.note(text)
+                stop.patient = True
+                sweep.go(stop, retry=retry, budget=budget)
+            except Leave as leave:
+                said = f"stopped by {failures.signal_name(leave.number)} at once"
+                raise Interrupted(said, again, signal=leave.number) from leave
+            finally:
+                sweep.leave()
+                launcher.close()
+                watch.end()
+        else:
+            watch.begin(plan, states, 0)
             watch.end()
-    conclude(plan, sweep.states, again, stop.signal, budget)
-    return folders(plan, sweep.states)
+    conclude(plan, states, again, stop.signal, budget)
+    return folders(plan, states)
+
+
+def is_open(state: State, *, retry: bool) -> bool:
+    """Whether there is something to do, here or elsewhere."""
+    return state.kind != "finished" and (retry or state.kind not in ENDED_BADLY)
 
 
 class Sweep:
@@ -93,7 +105,6 @@ class Sweep:
         self.running: dict[int, Attempt] = {}  # by slot
         self.elsewhere: dict[int, float] = {}  # when to look again
         self.finished: list[float] = []  # seconds that members took
-        self.tried: set[int] = set()
         self.started = time.monotonic()
 
     def go(self, stop: Stop, *, retry: bool, budget: float | None) -> None:
@@ -102,7 +113,7 @@ class Sweep:
         for number, state in enumerate(self.states):
             if state.kind == "elsewhere":
                 self.elsewhere[number] = 0.0
-            elif state.kind != "finished" and (retry or state.kind not in ENDED_BADLY):
+            elif is_open(state, retry=retry):
                 self.todo.append(number)
         while True:
             self.collect()
@@ -149,10 +160,10 @@ class Sweep:
         state = stock.state(member, found)
         if state.kind == "elsewhere":
             self.wait_for(number)
-        elif state.kind == "finished" or (state.kind in ENDED_BADLY and not self.retry):
-            self.change(number, state)
-        else:
+        elif is_open(state, retry=self.retry):
             return True
+        else:
+            self.change(number, state)
         return False
 
     def wait_for(self, number: int) -> None:
@@ -172,7 +183,6 @@ class Sweep:
         attempt = Attempt(member, number, slot, job, log, self.options)
         attempt.log_start = before
         self.running[slot] = attempt
-        self.tried.add(number)
         self.change(number, replace(attempt.state(), path=self.states[number].path))
 
     def follow(self) -> None:
@@ -192,16 +202,19 @@ class Sweep:
     def close(self, attempt: Attempt, code: int) -> None:
         """One is over: what it is now, told to all who should know."""
         member, number, meaning = attempt.member, attempt.number, attempt.meaning(code)
-        found = progress.near(member) or progress.begun(member)
+        found = progress.near(member)
+        if found is None or found.status != meaning:
+            found = progress.begun(member)
         if meaning == "finished" and stock.state(member, found).kind != "finished":
             meaning = Failure("error", "it ended without its result", code)
         kind = "failed" if isinstance(meaning, Failure) else meaning
         detail = meaning.detail if isinstance(meaning, Failure) else ""
         path = found.path if found else None
         try:
-            if isinstance(meaning, Failure):
+            if isinstance(meaning, Failure) and not (found and found.status == "finished"):
                 path = failures.record(member, path, meaning)
-            failures.journal(member, self.path, code, attempt.seconds, detail or kind)
+            if kind != "elsewhere":
+                failures.journal(member, self.path, code, attempt.seconds, detail or kind)
         except UserError as error:  # a full disk, a damaged record: the sweep itself goes on
             self.watch.note(f"{member.title}: {error}")
         if kind == "elsewhere":
@@ -225,7 +238,7 @@ class Sweep:
                 continue
             del self.elsewhere[number]
             self.change(number, state)
-            if state.kind != "finished" and state.kind not in ENDED_BADLY:
+            if is_open(state, retry=False):
                 heapq.heappush(self.todo, number)
 
     def halt(self) -> None:

@@ -1,6 +1,6 @@
 """Where the members of a sweep run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from vitpos.errors import BadInput
 from vitpos.launchers.base import Launcher
@@ -10,7 +10,7 @@ from vitpos.schema import Launching, Local
 
 
 def launch(
-    options: Launching, plan: Plan, there: Iterable[Record], note: Callable[[str], None]
+    options: Launching, plan: Plan, there: Sequence[Record], note: Callable[[str], None]
 ) -> Launcher:
     """The launcher of this kind, made ready for a plan of which some runs are `there`."""
     if isinstance(options, Local):

@@ -7,14 +7,15 @@ when it goes on. Nor are there more slots than fit into the memory that is free,
 """
 
 import os
+import re
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitpos import machine
-from vitpos.errors import BadInput
+from vitpos.errors import BadInput, NoResources
 from vitpos.launchers.base import Job, Task
 from vitpos.member import PARENT
 from vitpos.plan import Plan
@@ -61,9 +62,17 @@ class Slots:
         with task.log.open("ab") as log:
             log.write(f"--- {now()}\n".encode())
             log.flush()
-            child = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=place, process_group=0
-            )
+            try:
+                child = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=place,
+                    process_group=0,
+                )
+            except OSError as error:
+                raise NoResources(f"cannot start a process: {error.strerror}") from error
         return Process(child)
 
     def close(self) -> None:
@@ -71,7 +80,7 @@ class Slots:
 
 
 def launch(
-    options: Local, plan: Plan, there: Iterable[Record], note: Callable[[str], None]
+    options: Local, plan: Plan, there: Sequence[Record], note: Callable[[str], None]
 ) -> Slots:
     """Choose devices, slots and threads; raises `BadInput` if they cannot be had."""
     runs = list({member.arm.name: member.run for member in plan.members}.values())
@@ -82,11 +91,11 @@ def launch(
         threads = max(1, machine.cores() // len(masks))
         wanted = max(run.threads or machine.useful_threads(run) for run in runs)
         return fitting(Slots(masks, min(threads, wanted)), note)
-    threads = usual_threads(runs, there)
-    slots = shared(options.slots_per_device, threads, said=any(run.threads for run in runs))
-    threads = (
-        threads if any(run.threads for run in runs) else min(threads, machine.cores() // slots)
-    )
+    usual, said = usual_threads(runs, there), any(run.threads for run in runs)
+    slots = shared(options.slots_per_device, usual, said=said)
+    threads = usual if said else min(usual, machine.cores() // slots)
+    if threads < usual and there:
+        note(f"{threads} threads and not {usual} as before: other bits than runs that are there")
     return fitting(Slots([None] * slots, threads), note)
 
 
@@ -111,7 +120,7 @@ def devices(options: Local, runs: Sequence[Run]) -> list[str | None]:
     return [names[number] for number in chosen]
 
 
-def usual_threads(runs: Sequence[Run], there: Iterable[Record]) -> int:
+def usual_threads(runs: Sequence[Run], there: Sequence[Record]) -> int:
     """Of every member: as was said, else as the runs have that are there, else as are useful."""
     if any(run.threads for run in runs):
         return max(run.threads for run in runs)
@@ -153,5 +162,6 @@ def free_memory() -> int | None:
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
         limit, used = ((group / f"memory.{what}").read_text() for what in ("max", "current"))
-        found.append(int(limit) - int(used))
+        files = re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.M)
+        found.append(int(limit) - int(used) + int(files[1] if files else 0))  # can be dropped
     return min(found, default=None)
