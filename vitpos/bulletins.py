@@ -89,4 +89,5 @@ def closing(tally: Tally) -> Iterator[str]:
     if len(lost) > LONGEST:
         yield f"... and {len(lost) - LONGEST} more"
     if done:
-        yield f"vitpos compare {shlex.join(folders(tally.plan, tally.states))}"
+        where = shlex.join(folders(tally.plan, tally.states))
+        yield f"vitpos compare {printable(where, len(where))}"

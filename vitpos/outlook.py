@@ -70,7 +70,7 @@ def outlook(
     notes: list[str] = []
     slots = None
     if isinstance(options, Local):
-        slots = local.launch(options, plan, begun.values(), notes.append).slots
+        slots = local.launch(options, plan, list(begun.values()), notes.append).slots
     found = Outlook(plan, begun, sizes, known, slots, retry, tuple(notes))
     if probe is None:
         return found
@@ -203,17 +203,20 @@ def duration(outlook: Outlook) -> Iterator[str]:
     if not to_do:
         yield "nothing is left to run"
         return
-    runs = f"{counted(len(to_do), 'run')} to do"
+    known = [(m.run, share, m.arm.name) for m, share in to_do if m.arm.name in outlook.estimates]
     unknown = {member.arm.name for member, _ in to_do} - outlook.estimates.keys()
+    if known:
+        seconds = [outlook.estimates[arm].seconds * share for _, share, arm in known]
+        left = seconds_words(seconds_left([], seconds, outlook.slots or 1))
+        how = f"on {counted(outlook.slots, 'slot')}" if outlook.slots else "one after another"
+        hours = hours_words([run for run, _, _ in known], seconds)
+        yield f"{counted(len(known), 'run')} to do: about {left} {how}, {hours}"
     if unknown:
+        runs = counted(len(to_do) - len(known), "run")
         arms = counted(len(unknown), "arm")
-        yield f"{runs}; nothing tells how long {arms} would take here: --probe tries a few steps"
-        return
-    seconds = [outlook.estimates[m.arm.name].seconds * share for m, share in to_do]
-    left = seconds_left([], seconds, outlook.slots or 1)
-    how = f"on {counted(outlook.slots, 'slot')}" if outlook.slots else "one after another"
-    hours = hours_words([member.run for member, _ in to_do], seconds)
-    yield f"{runs}: about {seconds_words(left)} {how}, {hours}"
+        more = "more " * bool(known)
+        yield f"{runs} {more}to do; nothing tells how long {arms} would take here"
+        yield "--probe tries a few steps of each"
 
 
 def hours_words(runs: Sequence[Run], seconds: Sequence[float]) -> str:

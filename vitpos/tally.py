@@ -116,7 +116,9 @@ class Tally:
             return None
         known = [left for left in mine if left is not None]
         queued = [left for left in rest if left is not None]
-        return seconds_left(known, queued, self.slots)
+        others = [n for n, state in enumerate(self.states) if state.kind == "elsewhere"]
+        theirs = [self.rest(number, guesses) or 0.0 for number in others]
+        return max(seconds_left(known, queued, self.slots), *theirs, 0.0)
 
     def is_waiting(self, number: int, state: State) -> bool:
         """Whether this sweep will still work on it."""
