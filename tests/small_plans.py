@@ -16,6 +16,7 @@ from vitpos.studies import Arm
 
 STEPS = 100
 OUTPUTS = "nowhere"
+LIES = Path(OUTPUTS) / "made" / "run"
 
 
 @cache
@@ -42,17 +43,17 @@ def planned(of: Plan) -> list[State]:
 
 def going(step: int, *, seconds: float = 0.0, rate: float = 0.0) -> State:
     """A member that runs."""
-    return State("running", Path("run"), step, STEPS, rate, seconds=seconds)
+    return State("running", LIES, step, STEPS, rate, seconds=seconds)
 
 
 def finished(value: float, seconds: float = 10.0) -> State:
     """One that is over."""
-    return State("finished", Path("run"), STEPS, STEPS, 0.0, value, seconds)
+    return State("finished", LIES, STEPS, STEPS, 0.0, value, seconds)
 
 
 def failed(detail: str = "killed (SIGKILL)", kind: str = "failed") -> State:
     """One that did not come to its end."""
-    return State(kind, Path("run"), seconds=4.0, detail=detail)
+    return State(kind, LIES, seconds=4.0, detail=detail)
 
 
 def tell(watch: Watch, of: Plan, ends: Sequence[State], *, running: int = 0) -> None:
