@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "hydra": {"config", "overrides", "multirun", "_hydra"},
     "omegaconf": {"config", "multirun", "_hydra"},
-    "rich": {"screen"},
+    "rich": {"scoreboard", "screen", "standings", "watches"},
     "scipy": {"statistics"},
     "tensorboard": {"board", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it

@@ -208,7 +208,7 @@ def resume(
     if resuming.is_sweep(path, overrides or []):
         plan, launcher = resuming.plan(path, overrides or [])
         words = ["resume", str(path), *(overrides or [])]
-        run_members(plan, words, launcher, retry, budget)
+        run_members(plan, words, launcher, retry, budget, quiet)
         return
     from vitpos.screen import watching
 
@@ -225,6 +225,10 @@ def sweep(
     baseline: Baseline = None,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
@@ -240,18 +244,25 @@ def sweep(
     looking = dry_run or commands
     if any(map(is_for_hydra, words)):
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
-        search(words, again, seeds, launcher, retry, budget)
+        search(words, again, seeds, launcher, retry, budget, quiet)
         return
     planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
+        from vitpos import outlook
         from vitpos.counting import sizes
+        from vitpos.listing import columns
+        from vitpos.screen import watching
 
-        say("\n".join(progress.lines(planned, sizes(planned))))
+        with watching(quiet=not probe) as show:
+            look = outlook.outlook(
+                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
+            )
+        say("\n".join(outlook.lines(look, columns())))
     else:
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
-        run_members(planned, again, launcher, retry, budget)
+        run_members(planned, again, launcher, retry, budget, quiet)
 
 
 def search(
@@ -261,15 +272,17 @@ def search(
     launcher: "Launching",
     retry: bool,
     budget: str | None,
+    quiet: bool,
 ) -> None:
     """Let Hydra's sweeper say what is run."""
     from vitpos import multirun, progress, sweep
-    from vitpos.linewise import Linewise
+    from vitpos.watches import watching
 
     def go(plan: "Plan") -> None:
-        sweep.run(
-            plan, Linewise(), progress.typed(again), options=launcher, retry=retry, budget=left()
-        )
+        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
+            sweep.run(
+                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
+            )
 
     left = sweep.countdown(budget)
     say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
@@ -283,21 +296,20 @@ def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
 
 
 def run_members(
-    plan: "Plan", words: list[str], launcher: "Launching", retry: bool, budget: str | None
+    plan: "Plan",
+    words: list[str],
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
 ) -> None:
     """Run what is missing of a plan; `words` are typed to go on with it."""
     from vitpos import progress, sweep
-    from vitpos.linewise import Linewise
+    from vitpos.watches import watching
 
-    folders = sweep.run(
-        plan,
-        Linewise(),
-        progress.typed(words),
-        options=launcher,
-        retry=retry,
-        budget=sweep.seconds(budget),
-    )
-    say(f"{len(plan.members)} runs are there\nvitpos compare {shlex.join(folders)}")
+    again, seconds = progress.typed(words), sweep.seconds(budget)
+    with watching(quiet=quiet, budget=seconds, retry=retry) as watch:
+        sweep.run(plan, watch, again, options=launcher, retry=retry, budget=seconds)
 
 
 @app.command("list")
