@@ -1,5 +1,6 @@
 """What a finished run reached on images of other sizes, as `vitpos eval` left it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,10 +26,11 @@ def sizes(run: Record, metric: str) -> dict[int, float]:
     found = {}
     trained, own = run.summary.get("image_size"), run.number(metric)
     for row in ours(run):
-        size, value = row.get("image_size"), row.get(name)
-        if SHORT.get(str(row.get("split")), row.get("split")) == split and isinstance(size, int):
-            if isinstance(value, int | float):
-                found[size] = float(value)
+        size, value, of = row.get("image_size"), row.get(name), str(row.get("split"))
+        if SHORT.get(of, of) != split or not isinstance(size, int):
+            continue
+        if isinstance(value, int | float) and math.isfinite(value):
+            found[size] = float(value)
     if isinstance(trained, int) and own is not None:
         found[trained] = own
     return dict(sorted(found.items()))

@@ -19,7 +19,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, elsewhere, records
+from vitpos import elsewhere, records
 from vitpos.errors import BadInput, BadRun
 from vitpos.records import Record, part
 from vitpos.runs import RunFolder

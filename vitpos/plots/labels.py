@@ -1,0 +1,88 @@
+"""Names that do not overlap: along the side of a picture, or around points within it."""
+
+from collections.abc import Sequence
+from itertools import pairwise, product
+from math import cos, hypot, pi, sin
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+FAR = 90.0  # points from its point at which a name is no longer looked for
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions as near as can be to those wanted, in their order, at least `gap` apart.
+
+    Between `low` and `high` if they fit in there, else evenly filling it. Least squares, by pooling
+    neighbours that collide (Ayer et al. 1955, An empirical distribution function for sampling with
+    incomplete information).
+    """
+    count = len(wanted)
+    if count > 1 and gap * (count - 1) >= high - low:
+        gap = (high - low) / (count - 1)
+    order = sorted(range(count), key=lambda i: wanted[i])
+    pools: list[list[float]] = []  # sum, number
+    for place, index in enumerate(order):
+        pools.append([wanted[index] - gap * place, 1])
+        while len(pools) > 1 and pools[-2][0] / pools[-2][1] >= pools[-1][0] / pools[-1][1]:
+            total, number = pools.pop()
+            pools[-1] = [pools[-1][0] + total, pools[-1][1] + number]
+    level = [total / number for total, number in pools for _ in range(int(number))]
+    found = [0.0] * count
+    for place, index in enumerate(order):
+        within = min(max(level[place], low), high - gap * (count - 1))
+        found[index] = within + gap * place
+    return found
+
+
+def around(
+    points: Sequence[tuple[float, float]],
+    sizes: Sequence[tuple[float, float]],
+    frame: Box,
+    bars: Sequence[Box] = (),
+) -> list[tuple[float, float] | None]:
+    """Where the names of points go: the lower left corner of each, or None if there is no room.
+
+    All in the same unit, that of a printer's point. No name lies on another name or a marker; one
+    that lies on an error bar (`bars`) costs as much as a long way. Names come in the order given.
+    """
+    markers = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
+    taken: list[Box] = []
+    found: list[tuple[float, float] | None] = []
+    for (x, y), size in zip(points, sizes, strict=True):
+        best: tuple[float, Box] | None = None
+        for away, box in candidates(x, y, *size):
+            if best and best[0] <= away:
+                break
+            if not inside(box, frame) or any(overlap(box, b) for b in (*taken, *markers)):
+                continue
+            price = away + 8 * sum(overlap(box, bar) for bar in bars)
+            if best is None or price < best[0]:
+                best = price, box
+        if best:
+            taken.append(best[1])
+        found.append(best[1][:2] if best else None)
+    return found
+
+
+def candidates(x: float, y: float, width: float, height: float) -> list[tuple[float, Box]]:
+    """Boxes around a point, the nearest first, with how far they are away."""
+    found = []
+    ways = [2 * pi * turn / 16 for turn in range(16)]
+    for away, way in product([5.0 * 1.25**step for step in range(14)], ways):
+        middle = x + cos(way) * (away + width / 2), y + sin(way) * (away + height / 2)
+        left, bottom = middle[0] - width / 2, middle[1] - height / 2
+        found.append((away, (left, bottom, left + width, bottom + height)))
+    return [candidate for candidate in found if candidate[0] < FAR]
+
+
+def overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes have an area in common."""
+    return (
+        one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    )
+
+
+def inside(box: Box, frame: Box) -> bool:
+    """Whether a box lies within another."""
+    return (
+        frame[0] <= box[0] and frame[1] <= box[1] and box[2] <= frame[2] and box[3] <= frame[3]
+    )
