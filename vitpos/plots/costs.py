@@ -9,7 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    PercentFormatter,
+)
 
 from vitpos.plots import looks
 from vitpos.plots.fronts import Point, staircase, unit
@@ -134,7 +140,9 @@ def name(figure: Figure, axes: Axes, panel: Panel, tags: dict[str, str], scale: 
         sizes.append((extent.width * dots + 1, extent.height * dots + 0.5))
         text.remove()
         if point.interval:
-            ends = [axes.transData.transform((point.cost / scale, e))[1] * dots for e in point.interval]
+            ends = [
+                axes.transData.transform((point.cost / scale, e))[1] * dots for e in point.interval
+            ]
             bars.append((float(x) - 1, float(min(ends)), float(x) + 1, float(max(ends))))
     for point, (x, y), size, at in zip(
         panel.points, places, sizes, around(places, sizes, box, bars), strict=True
@@ -152,7 +160,13 @@ def name(figure: Figure, axes: Axes, panel: Panel, tags: dict[str, str], scale: 
             va="center",
             size=SMALL,
             color=GREY if point.standing == "dominated" else INK,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": GREY, "shrinkA": 0, "shrinkB": 2}
+            arrowprops={
+                "arrowstyle": "-",
+                "linewidth": 0.3,
+                "color": GREY,
+                "shrinkA": 0,
+                "shrinkB": 2,
+            }
             if far
             else None,
             zorder=4,
@@ -167,20 +181,49 @@ def key(
     there = {p.standing for panel in panels for p in panel.points}
     based = any(p.label == baseline for panel in panels for p in panel.points)
     handles = [
-        Line2D([], [], color=edge, marker="o", markerfacecolor=face, markersize=4, label=words,
-               linewidth=0.8 if standing == "front" else 0)
+        Line2D(
+            [],
+            [],
+            color=edge,
+            marker="o",
+            markerfacecolor=face,
+            markersize=4,
+            label=words,
+            linewidth=0.8 if standing == "front" else 0,
+        )
         for standing, (edge, face, words) in STANDINGS.items()
         if standing in there
     ]
     if based:
         handles.append(
-            Line2D([], [], color=GREY, marker="D", markersize=4, linewidth=0, markerfacecolor="white", label="baseline")
+            Line2D(
+                [],
+                [],
+                color=GREY,
+                marker="D",
+                markersize=4,
+                linewidth=0,
+                markerfacecolor="white",
+                label="baseline",
+            )
         )
-    axes.legend(handles=handles, loc="upper center", ncols=4, borderpad=0, columnspacing=1,
-                handletextpad=0.3, borderaxespad=0)
+    axes.legend(
+        handles=handles,
+        loc="upper center",
+        ncols=4,
+        borderpad=0,
+        columnspacing=1,
+        handletextpad=0.3,
+        borderaxespad=0,
+    )
     for place, column in enumerate(columns):
         axes.text(
-            place / len(columns), 0, column, transform=axes.transAxes, va="bottom", size=SMALL - 0.5,
+            place / len(columns),
+            0,
+            column,
+            transform=axes.transAxes,
+            va="bottom",
+            size=SMALL - 0.5,
             linespacing=1.25,
         )
 

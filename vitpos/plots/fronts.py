@@ -8,7 +8,11 @@ from vitpos.statistics import Interval
 
 COSTS = {  # as they are asked for: the name in an answer, what it is, units with their sizes
     "params": ("params", "parameters", (("", 1), ("k", 1e3), ("M", 1e6))),
-    "flops": ("flops_per_image", "operations per image", (("", 1), ("k", 1e3), ("M", 1e6), ("G", 1e9))),
+    "flops": (
+        "flops_per_image",
+        "operations per image",
+        (("", 1), ("k", 1e3), ("M", 1e6), ("G", 1e9)),
+    ),
     "seconds": ("train_seconds", "time to train", (("s", 1), ("min", 60), ("h", 3600))),
     "memory": ("peak_memory_bytes", "peak memory", (("MiB", 2**20), ("GiB", 2**30))),
 }
@@ -38,7 +42,9 @@ def points(rows: Sequence[tuple[str, Row]], cost: str, direction: str) -> list[P
             continue
         spent = [run.number(f"perf/{name}") for run in row.runs] if cost in MEASURED else []
         known = [value for value in spent if value is not None] or [price]
-        found.append((label, price, (min(known), max(known)), row.mean, row.interval, len(row.values)))
+        found.append(
+            (label, price, (min(known), max(known)), row.mean, row.interval, len(row.values))
+        )
     sign = 1 if direction == "up" else -1
     steps = [(price, sign * mean) for _, price, _, mean, _, _ in found]
     return [
@@ -71,5 +77,7 @@ def staircase(found: Sequence[Point], direction: str) -> list[tuple[float, float
 def unit(cost: str, most: float) -> tuple[float, str]:
     """By what to divide for numbers that can be read, and what the axis says."""
     _, words, units = COSTS[cost]
-    name, size = max(((n, s) for n, s in units if s <= most or s == units[0][1]), key=lambda u: u[1])
+    name, size = max(
+        ((n, s) for n, s in units if s <= most or s == units[0][1]), key=lambda u: u[1]
+    )
     return float(size), f"{words} ({name})" if name else words

@@ -1,8 +1,8 @@
 """Names that do not overlap: along the side of a picture, or around points within it."""
 
 from collections.abc import Sequence
-from itertools import pairwise, product
-from math import cos, hypot, pi, sin
+from itertools import product
+from math import cos, pi, sin
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 FAR = 90.0  # points from its point at which a name is no longer looked for
@@ -76,13 +76,9 @@ def candidates(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 def overlap(one: Box, other: Box) -> bool:
     """Whether two boxes have an area in common."""
-    return (
-        one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-    )
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def inside(box: Box, frame: Box) -> bool:
     """Whether a box lies within another."""
-    return (
-        frame[0] <= box[0] and frame[1] <= box[1] and box[2] <= frame[2] and box[3] <= frame[3]
-    )
+    return frame[0] <= box[0] and frame[1] <= box[1] and box[2] <= frame[2] and box[3] <= frame[3]

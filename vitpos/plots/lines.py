@@ -137,7 +137,11 @@ def multiples(panel: Panel, baseline: str | None, frame: Frame) -> Figure:
         draw(axes, behind, {}, plain=True)
         front = {baseline: BASELINE} if baseline is not None else {}
         draw(axes, [line for line in behind if line.label == baseline], front, plain=True)
-        draw(axes, [own], front or {own.label: LOOKS[0]} if own.label == baseline else {own.label: LOOKS[0]})
+        draw(
+            axes,
+            [own],
+            front or {own.label: LOOKS[0]} if own.label == baseline else {own.label: LOOKS[0]},
+        )
         finish(axes, Panel(own.label, panel.lines), frame)
         axes.set(xlabel="", ylabel="")
         below = place + across < len(panel.lines)
@@ -187,7 +191,9 @@ def singles(axes: Axes, line: Line, colour: str) -> None:
         if trace.counts and (line.has_band or line.n == 1):
             continue
         x, y = zip(*(trace.points[step] for step in sorted(trace.points)), strict=True)
-        axes.plot(x, y, color=colour, linewidth=0.5, linestyle="solid" if trace.counts else "dotted")
+        axes.plot(
+            x, y, color=colour, linewidth=0.5, linestyle="solid" if trace.counts else "dotted"
+        )
         if not trace.counts:
             axes.plot(x[-1:], y[-1:], color=colour, marker="x", markersize=4, markeredgewidth=0.8)
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from vitpos.answer import Row
 from vitpos.plots import looks
-from vitpos.plots.looks import COLUMN, FAINT, GREY, INK, LOOKS, PAGE, SMALL
+from vitpos.plots.looks import COLUMN, GREY, INK, LOOKS, PAGE
 
 TALLEST = 50  # arms below one another; more stand in columns side by side
 BLUE, RED = LOOKS[0].colour, LOOKS[1].colour
@@ -45,7 +45,10 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
         paired = False  # no room
     across = 2 if paired else min(2, ceil(len(parts) / len(panels)))
     lines = list(zip(*[iter(parts)] * (1 if paired else across), strict=False)) if across else []
-    lines = [tuple(parts[i : i + (1 if paired else across)]) for i in range(0, len(parts), 1 if paired else across)]
+    lines = [
+        tuple(parts[i : i + (1 if paired else across)])
+        for i in range(0, len(parts), 1 if paired else across)
+    ]
     heights = [0.3 + 0.155 * max(len(part.rows) for part in line) for line in lines]
     width = PAGE if across > 1 else COLUMN
     made = looks.figure(width, sum(heights) + 0.35, frame.title, frame.caption)
@@ -105,8 +108,16 @@ def dots(axes: Axes, values: Sequence[float], place: float, colour: str = GREY) 
         heights.append(place + 0.16 * (seen[value] - (total[value] - 1) / 2))
         seen[value] += 1
     axes.plot(
-        values, heights, linestyle="", marker="o", markersize=3, markerfacecolor="white",
-        markeredgecolor=colour, markeredgewidth=0.6, zorder=2, label="seeds",
+        values,
+        heights,
+        linestyle="",
+        marker="o",
+        markersize=3,
+        markerfacecolor="white",
+        markeredgecolor=colour,
+        markeredgewidth=0.6,
+        zorder=2,
+        label="seeds",
     )
 
 
@@ -115,8 +126,17 @@ def whisker(axes: Axes, mean: float | None, interval: Any, place: float, colour:
     if mean is None:
         return
     if interval is not None:
-        axes.plot(list(interval), [place, place], color=colour, linewidth=1.2, zorder=3, label="interval")
-    axes.plot([mean, mean], [place - 0.3, place + 0.3], color=colour, linewidth=1.4, zorder=3, label="mean")
+        axes.plot(
+            list(interval), [place, place], color=colour, linewidth=1.2, zorder=3, label="interval"
+        )
+    axes.plot(
+        [mean, mean],
+        [place - 0.3, place + 0.3],
+        color=colour,
+        linewidth=1.4,
+        zorder=3,
+        label="mean",
+    )
 
 
 def rows(axes: Axes, count: int) -> None:
@@ -140,7 +160,10 @@ def differences(row: Row, panel: Panel) -> list[float]:
     other = next((r for _, r in panel.rows if r.label == row.baseline), None)
     if other is None or row.difference is None:
         return []
-    return [row.values[seed] - other.values[seed] for seed in sorted(row.values.keys() & other.values.keys())]
+    return [
+        row.values[seed] - other.values[seed]
+        for seed in sorted(row.values.keys() & other.values.keys())
+    ]
 
 
 def pairs(axes: Axes, part: Panel, panel: Panel, frame: Frame) -> None:
@@ -165,4 +188,6 @@ def pairs(axes: Axes, part: Panel, panel: Panel, frame: Frame) -> None:
     axes.set(xlabel="difference to the baseline" + (" (points)" if frame.percent else ""))
     scale(axes, frame)
     if frame.percent:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:+g}" if abs(x) > 1e-9 else "0"))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda x, _: f"{100 * x:+g}" if abs(x) > 1e-9 else "0")
+        )
