@@ -2,7 +2,8 @@
 
 - `series` gathers the numbers of lines, `fronts` those of accuracy against cost;
 - `looks` is how everything looks: colours, sizes, title and caption, and texts made harmless;
-- `lines` are learning curves and accuracy against resolution, `strips` are seeds, `costs` the front;
+- `lines` are learning curves and accuracy against resolution, `strips` are seeds, `costs` the
+  front, with `tags` at its points;
 - `labels` keeps names apart, `files` makes the same bytes of the same numbers;
 - `draw` does all that is asked for.
 

@@ -9,20 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import (
-    FuncFormatter,
-    LogLocator,
-    NullFormatter,
-    NullLocator,
-    PercentFormatter,
-)
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from vitpos.plots import looks
+from vitpos.plots import looks, tags
 from vitpos.plots.fronts import Point, staircase, unit
-from vitpos.plots.labels import Box, around
 from vitpos.plots.looks import COLUMN, FAINT, GREY, INK, LOOKS, PAGE, SMALL
 
-NAMES = 12  # arms whose names stand beside their points; of more, numbers do
 WIDE = 10  # the dearest is so many times the cheapest: the axis is logarithmic
 BLUE = LOOKS[0].colour
 STANDINGS = {  # colour of the edge, of the face, and what the legend says
@@ -55,44 +47,45 @@ class Frame:
 def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figure:
     """A pair of axes per condition, and below them what the points are and who they are."""
     names = list(dict.fromkeys(p.label for panel in panels for p in panel.points))
-    few = len(names) <= NAMES and len(panels) == 1
-    tags = {name: name if few else str(i) for i, name in enumerate(names, start=1)}
+    said = tags.tags(names, len(panels))
     across = min(2, len(panels))
-    width = COLUMN if across == 1 and len(names) <= 2 * NAMES else PAGE
     down = ceil(len(panels) / across)
-    tall = 2.6 if width == COLUMN or across > 1 else 3.6
-    who = [] if few else [f"{tag} {name}" for name, tag in tags.items()]
-    columns, rows = columned(who, width)
-    below = 0.34 + 0.115 * rows
+    width = COLUMN if across == 1 and len(names) <= 2 * tags.NAMES else PAGE
+    tall = 2.4 if width == COLUMN or across > 1 else 4.2
+    columns = tags.columned(said, width)
+    legend = 0.3 if width == COLUMN else 0.16
+    below = legend + 0.08 + tags.LINE * (columns[0].count("\n") + 1 if columns else 0)
     made = looks.figure(width, tall * down + below, frame.title, frame.caption)
     FigureCanvasAgg(made)
     grid = made.add_gridspec(down + 1, across, height_ratios=[tall] * down + [below])
-    biggest = max(p.costs[1] for panel in panels for p in panel.points)
-    scale, x = unit(frame.cost, biggest)
+    scale, x = unit(frame.cost, max(p.costs[1] for panel in panels for p in panel.points))
     drawn = []
     for place, panel in enumerate(panels):
         axes = made.add_subplot(grid[divmod(place, across)])
-        draw(axes, panel, baseline, frame, scale)
-        axes.set(xlabel=x, ylabel=frame.y, title="")
-        axes.set_title(panel.title, loc="left")
-        drawn.append(axes)
-    key(made.add_subplot(grid[down, :]), panels, baseline, columns, rows)
+        stairs = draw(axes, panel, baseline, frame, scale)
+        finish(axes, panel, frame, x, named=not columns)
+        drawn.append((axes, panel, stairs))
+    key(made.add_subplot(grid[down, :]), panels, baseline, 2 if width == COLUMN else 4)
+    for place, column in enumerate(columns):
+        text: Any = {"va": "top", "size": SMALL - 0.5, "linespacing": 1.25}
+        made.axes[-1].text(place / len(columns), 1 - (legend + 0.05) / below, column, **text)
     made.draw_without_rendering()
     made.set_layout_engine("none")
-    for axes, panel in zip(drawn, panels, strict=True):
-        name(made, axes, panel, tags, scale)
+    for axes, panel, stairs in drawn:
+        tags.place(made, axes, panel.points, said, scale, stairs)
     return made
 
 
-def draw(axes: Axes, panel: Panel, baseline: str | None, frame: Frame, scale: float) -> None:
-    """Points with their intervals, the front as stairs."""
-    front = [(cost / scale, mean) for cost, mean in staircase(panel.points, frame.direction)]
-    costs = [p.cost / scale for p in panel.points]
-    if front:
-        ends = [*front, (max(costs), front[-1][1])]
-        axes.step(*zip(*ends, strict=True), where="post", color=BLUE, linewidth=0.8, zorder=1)
+def draw(
+    axes: Axes, panel: Panel, baseline: str | None, frame: Frame, scale: float
+) -> list[tuple[float, float]]:
+    """Points with their intervals, and the front as stairs, whose corners are returned."""
+    stairs = [(cost / scale, mean) for cost, mean in staircase(panel.points, frame.direction)]
+    stairs.append((max(p.cost for p in panel.points) / scale, stairs[-1][1]))
+    axes.step(*zip(*stairs, strict=True), where="post", color=BLUE, linewidth=0.8, zorder=1)
     for point in panel.points:
         edge, face, _ = STANDINGS[point.standing]
+        based = point.label == baseline
         errors: dict[str, Any] = {"xerr": reach(point.cost, point.costs, scale)}
         if point.interval:
             errors["yerr"] = reach(point.mean, point.interval)
@@ -100,24 +93,15 @@ def draw(axes: Axes, panel: Panel, baseline: str | None, frame: Frame, scale: fl
             point.cost / scale,
             point.mean,
             **errors,
-            color=edge,
+            color=INK if based else edge,
             elinewidth=0.6,
-            marker="D" if point.label == baseline else "o",
+            marker="D" if based else "o",
             markersize=4,
             markerfacecolor=face,
             markeredgewidth=0.8,
-            zorder=3 if point.standing == "front" else 2,
-            label=point.label if not point.label.startswith("_") else f" {point.label}",
+            zorder={"front": 4, "open": 3}.get(point.standing, 5 if based else 2),
         )
-    if frame.percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    if costs and max(costs) >= WIDE * min(costs) > 0:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.margins(0.08)
+    return stairs
 
 
 def reach(middle: float, ends: Sequence[float], scale: float = 1) -> list[list[float]]:
@@ -126,112 +110,42 @@ def reach(middle: float, ends: Sequence[float], scale: float = 1) -> list[list[f
     return [[max(0.0, middle - low) / scale], [max(0.0, high - middle) / scale]]
 
 
-def name(figure: Figure, axes: Axes, panel: Panel, tags: dict[str, str], scale: float) -> None:
-    """A name or a number at each point, none over another; the best are named first."""
-    dots = 72 / figure.dpi
-    frame = axes.get_window_extent()
-    box = (frame.x0 * dots, frame.y0 * dots, frame.x1 * dots, frame.y1 * dots)
-    places, sizes, bars = [], [], list[Box]()
-    for point in panel.points:
-        x, y = axes.transData.transform((point.cost / scale, point.mean)) * dots
-        places.append((float(x), float(y)))
-        text = figure.text(0, 0, tags[point.label], size=SMALL)
-        extent = text.get_window_extent()
-        sizes.append((extent.width * dots + 1, extent.height * dots + 0.5))
-        text.remove()
-        if point.interval:
-            ends = [
-                axes.transData.transform((point.cost / scale, e))[1] * dots for e in point.interval
-            ]
-            bars.append((float(x) - 1, float(min(ends)), float(x) + 1, float(max(ends))))
-    for point, (x, y), size, at in zip(
-        panel.points, places, sizes, around(places, sizes, box, bars), strict=True
-    ):
-        if at is None:
-            continue
-        middle = at[0] + size[0] / 2 - x, at[1] + size[1] / 2 - y
-        far = max(abs(middle[0]) - size[0] / 2, abs(middle[1]) - size[1] / 2) > 6
-        axes.annotate(
-            tags[point.label],
-            (point.cost / scale, point.mean),
-            xytext=middle,
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            size=SMALL,
-            color=GREY if point.standing == "dominated" else INK,
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": 0.3,
-                "color": GREY,
-                "shrinkA": 0,
-                "shrinkB": 2,
-            }
-            if far
-            else None,
-            zorder=4,
-        )
+def finish(axes: Axes, panel: Panel, frame: Frame, x: str, *, named: bool) -> None:
+    """Limits, ticks and what they mean; `named`: with room for a name right of the dearest."""
+    axes.set(xlabel=x, ylabel=frame.y)
+    axes.set_title(panel.title, loc="left")
+    if frame.percent:
+        axes.yaxis.set_major_formatter(looks.PERCENT)
+    axes.margins(0.08)
+    costs = [p.cost for p in panel.points]
+    if max(costs) >= WIDE * min(costs) > 0:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, high + (0.2 * (high - low) if named else 0))
+    axes.xaxis.set_major_formatter(looks.PLAIN)
 
 
-def key(
-    axes: Axes, panels: Sequence[Panel], baseline: str | None, columns: list[str], rows: int
-) -> None:
-    """What the points mean, and the names behind their numbers."""
+def key(axes: Axes, panels: Sequence[Panel], baseline: str | None, across: int) -> None:
+    """What the points mean."""
     axes.axis("off")
-    there = {p.standing for panel in panels for p in panel.points}
-    based = any(p.label == baseline for panel in panels for p in panel.points)
+    points = [p for panel in panels for p in panel.points]
+    there = {p.standing for p in points}
     handles = [
-        Line2D(
-            [],
-            [],
-            color=edge,
-            marker="o",
-            markerfacecolor=face,
-            markersize=4,
-            label=words,
-            linewidth=0.8 if standing == "front" else 0,
-        )
+        entry(words, edge, face, "o", 0.8 if standing == "front" else 0)
         for standing, (edge, face, words) in STANDINGS.items()
         if standing in there
     ]
-    if based:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=GREY,
-                marker="D",
-                markersize=4,
-                linewidth=0,
-                markerfacecolor="white",
-                label="baseline",
-            )
-        )
-    axes.legend(
-        handles=handles,
-        loc="upper center",
-        ncols=4,
-        borderpad=0,
-        columnspacing=1,
-        handletextpad=0.3,
-        borderaxespad=0,
-    )
-    for place, column in enumerate(columns):
-        axes.text(
-            place / len(columns),
-            0,
-            column,
-            transform=axes.transAxes,
-            va="bottom",
-            size=SMALL - 0.5,
-            linespacing=1.25,
-        )
+    if any(p.label == baseline for p in points):
+        handles.append(entry("baseline", INK, "white", "D", 0))
+    place: dict[str, Any] = {"loc": "upper left", "ncols": across, "borderpad": 0}
+    axes.legend(handles=handles, columnspacing=1.2, borderaxespad=0, **place)
 
 
-def columned(lines: Sequence[str], width: float) -> tuple[list[str], int]:
-    """Lines in as many columns as fit, and how many each has."""
-    if not lines:
-        return [], 0
-    across = max(1, int(width / (0.055 * max(map(len, lines)) + 0.15)))
-    rows = ceil(len(lines) / across)
-    return ["\n".join(lines[i : i + rows]) for i in range(0, len(lines), rows)], rows
+def entry(words: str, edge: str, face: str, marker: str, line: float) -> Line2D:
+    """One of the legend."""
+    look: dict[str, Any] = {"color": edge, "markerfacecolor": face, "marker": marker}
+    return Line2D([], [], markersize=4, linewidth=line, label=words, **look)

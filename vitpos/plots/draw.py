@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from vitpos.answer import Answer
+from vitpos.answer import Answer, Row
 from vitpos.errors import BadInput
 from vitpos.plots import costs, files, fronts, lines, looks, series, strips
 from vitpos.plots.scene import Scene, axis, band, is_share, words
@@ -74,9 +74,9 @@ def curves(scene: Scene, wanted: Wanted) -> Drawn | str:
         return f"no run has a curve of {metric}"
     counts = [line.n for panel in panels for line in panel.lines]
     unfinished = any(not t.counts for p in panels for line in p.lines for t in line.traces)
-    told = "dotted, ending in ×: runs that did not finish" if unfinished else ""
+    told = "Dotted, ending in ×: runs that did not finish" if unfinished else ""
     title = scene.title(words(metric))
-    caption = scene.caption(band(counts), told)
+    caption = scene.caption(band(counts), lines.told(panels, scene.baseline), told)
     frame = lines.Frame(title, caption, AXES[against], axis(metric), is_share(metric))
     figure = lines.picture(panels, scene.baseline, frame)
     return Drawn(named("curves", metric, against), figure, title, caption)
@@ -90,11 +90,12 @@ def resolution(scene: Scene, wanted: Wanted) -> Drawn | str:
         return "no run was evaluated at another size, as `vitpos eval RUN image_size=48` does"
     all_lines = [line for panel in panels for line in panel.lines]
     ticks = sorted({x for line in all_lines for trace in line.traces for x in trace.points})
-    trained = {run.summary.get("image_size") for run in scene.runs} - {None}
-    mark = float(trained.pop()) if len(trained) == 1 else None
-    told = "dotted: the size of the training" if mark is not None else ""
+    trained = {series.number(run.summary.get("image_size")) for run in scene.runs} - {None}
+    mark = trained.pop() if len(trained) == 1 else None
+    told = "Dotted: the size of the training" if mark is not None else ""
     title = scene.title(words(metric) + " against resolution")
-    caption = scene.caption(band([line.n for line in all_lines]), told)
+    colours = lines.told(panels, scene.baseline)
+    caption = scene.caption(band([line.n for line in all_lines]), colours, told)
     frame = lines.Frame(
         title, caption, "image size (pixels)", axis(metric), is_share(metric), tuple(ticks), mark
     )
@@ -102,7 +103,7 @@ def resolution(scene: Scene, wanted: Wanted) -> Drawn | str:
     return Drawn(named("resolution", metric), figure, title, caption)
 
 
-def panels_of(scene: Scene, made: Callable[[object, str], series.Line | None]) -> list[lines.Panel]:
+def panels_of(scene: Scene, made: Callable[[Row, str], series.Line | None]) -> list[lines.Panel]:
     """The lines of each condition that has some."""
     found = []
     for condition, rows in scene.groups.items():
@@ -125,11 +126,11 @@ def seeds(scene: Scene, wanted: Wanted) -> Drawn | str:
     if any(row.interval for row in answer.rows):
         told = "A dot per seed; bar and line: mean and its 95 % t interval"
     else:
-        told = "A dot per seed; bar: mean; no interval: fewer than three seeds"
-    if any(row.difference for row in answer.rows):
+        told = "A dot per seed; no interval: fewer than three seeds"
+    if strips.paired(panels):
         told += "; differences are paired by seed, with simultaneous intervals"
-        if answer.smallest_effect:
-            told += f"; grey: within ±{answer.smallest_effect:g}"
+        size = answer.smallest_effect * (100 if is_share(metric) else 1)
+        told += f"; grey: smaller than ±{size:.6g}, the smallest effect of interest" if size else ""
     caption = scene.caption(told)
     frame = strips.Frame(title, caption, axis(metric), is_share(metric), answer.smallest_effect)
     figure = strips.picture(panels, scene.baseline, frame)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import product
-from math import cos, pi, sin
+from math import cos, hypot, pi, sin
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
-FAR = 90.0  # points from its point at which a name is no longer looked for
+NEAR, FAR = 6.0, 90.0  # from its point: a name needs no line to it; is no longer looked for
+LINE, CROSSED = 10.0, 6.0  # what it costs to lie on a line, and to be crossed by one
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -37,30 +38,46 @@ def around(
     points: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[float, float]],
     frame: Box,
-    bars: Sequence[Box] = (),
+    lines: Sequence[Box] = (),
 ) -> list[tuple[float, float] | None]:
     """Where the names of points go: the lower left corner of each, or None if there is no room.
 
-    All in the same unit, that of a printer's point. No name lies on another name or a marker; one
-    that lies on an error bar (`bars`) costs as much as a long way. Names come in the order given.
+    All in the same unit, that of a printer's point. No name lies on another name or on a marker. To
+    lie on a line of the picture (`lines`), on the thin line from another name to its point, or to
+    have its own across another name costs as much as a longer way. Names come in the order given.
     """
     markers = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
-    taken: list[Box] = []
-    found: list[tuple[float, float] | None] = []
+    taken, wires, found = list[Box](), list[Box](), list[tuple[float, float] | None]()
     for (x, y), size in zip(points, sizes, strict=True):
         best: tuple[float, Box] | None = None
         for away, box in candidates(x, y, *size):
             if best and best[0] <= away:
                 break
-            if not inside(box, frame) or any(overlap(box, b) for b in (*taken, *markers)):
+            if not inside(box, frame) or hits(box, taken) or hits(box, markers):
                 continue
-            price = away + 8 * sum(overlap(box, bar) for bar in bars)
+            crossed = sum(hits(bead, taken) for bead in wire(x, y, box)) if away > NEAR else 0
+            price = away + LINE * (hits(box, lines) + hits(box, wires)) + CROSSED * crossed
             if best is None or price < best[0]:
                 best = price, box
         if best:
             taken.append(best[1])
+            wires += wire(x, y, best[1])
         found.append(best[1][:2] if best else None)
     return found
+
+
+def wire(x: float, y: float, box: Box) -> list[Box]:
+    """Beads on the line from a point to its name."""
+    to = min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3])
+    count = int(hypot(to[0] - x, to[1] - y) / 4)
+    ways = [(bead + 0.5) / count for bead in range(count)]
+    beads = [(x + (to[0] - x) * way, y + (to[1] - y) * way) for way in ways]
+    return [(a - 0.5, b - 0.5, a + 0.5, b + 0.5) for a, b in beads]
+
+
+def hits(box: Box, others: Sequence[Box]) -> int:
+    """How many of the others a box overlaps."""
+    return sum(overlap(box, other) for other in others)
 
 
 def candidates(x: float, y: float, width: float, height: float) -> list[tuple[float, Box]]:

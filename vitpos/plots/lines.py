@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from vitpos.plots import looks
 from vitpos.plots.labels import spread
-from vitpos.plots.looks import BASELINE, COLUMN, FAINT, GREY, INK, LOOKS, PAGE, SMALL, Look
+from vitpos.plots.looks import BASELINE, COLUMN, FAINT, INK, LOOKS, PAGE, SMALL, Look
 from vitpos.plots.series import Line
 
 MULTIPLES = 24  # arms that have a small picture each; of more, only the first have colours
+EARLY, LONG = 0.15, 20  # the share of a training of so many steps that need not be seen whole
 LONGEST = 24  # letters of a name beside its line
 
 
@@ -47,13 +48,33 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
     Few arms share a pair of axes in colours of their own; more have a small picture each, with all
     others in grey; of very many, the first have colours and the rest is grey.
     """
-    names = list(dict.fromkeys(line.label for panel in panels for line in panel.lines))
+    names = labels(panels)
     coloured = looks.looks(names, baseline)
-    if looks.MOST < len(names) <= MULTIPLES and len(panels) == 1:
+    if small(panels):
         return multiples(panels[0], baseline, frame)
     if len(panels) == 1 and max(map(len, names)) <= LONGEST:
         return single(panels[0], coloured, frame)
     return several(panels, coloured, frame)
+
+
+def labels(panels: Sequence[Panel]) -> list[str]:
+    """The names of all arms, each once."""
+    return list(dict.fromkeys(line.label for panel in panels for line in panel.lines))
+
+
+def small(panels: Sequence[Panel]) -> bool:
+    """Whether each arm has a small picture of its own."""
+    return len(panels) == 1 and looks.MOST < len(panels[0].lines) <= MULTIPLES
+
+
+def told(panels: Sequence[Panel], baseline: str | None) -> str:
+    """What the colours of a picture mean, where its names do not say it."""
+    names = labels(panels)
+    if small(panels):
+        return f"Grey: all other arms{f'; black: {baseline}' if baseline in names else ''}"
+    coloured = looks.looks(names, baseline)
+    rest = len(names) - len(coloured)
+    return f"Coloured: the first {len(coloured)} arms of {len(names)}" if rest else ""
 
 
 def single(panel: Panel, coloured: Mapping[str, Look], frame: Frame) -> Figure:
@@ -64,9 +85,6 @@ def single(panel: Panel, coloured: Mapping[str, Look], frame: Frame) -> Figure:
     finish(axes, panel, frame)
     named = [line for line in panel.lines if line.label in coloured]
     texts = [beside(axes, line, coloured[line.label]) for line in named]
-    rest = len(panel.lines) - len(named)
-    if rest:
-        axes.text(0.98, 0.02, others(rest), transform=axes.transAxes, ha="right", color=GREY)
     made.draw_without_rendering()
     made.set_layout_engine("none")
     height = axes.get_window_extent().height * 72 / made.dpi
@@ -105,8 +123,6 @@ def several(panels: Sequence[Panel], coloured: Mapping[str, Look], frame: Frame)
     down = ceil(len(panels) / across)
     shown = {line.label for panel in panels for line in panel.lines}
     handles = [key(label, look) for label, look in coloured.items() if label in shown]
-    rest = len(shown) - len(handles)
-    handles += [Line2D([], [], color=FAINT, label=others(rest))] if rest else []
     width = COLUMN if across == 1 else PAGE
     columns = max(1, min(len(handles), int(width / (0.45 + 0.062 * longest(handles)))))
     legend = 0.15 * ceil(len(handles) / columns)
@@ -128,26 +144,19 @@ def multiples(panel: Panel, baseline: str | None, frame: Frame) -> Figure:
     down = ceil(len(panel.lines) / across)
     made = looks.figure(PAGE, 1.3 * down + 0.2, frame.title, frame.caption)
     pairs: Any = made.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    front = {baseline: BASELINE} if baseline is not None else {}
     for place, axes in enumerate(pairs.flat):
         if place >= len(panel.lines):
             axes.axis("off")
             continue
         own = panel.lines[place]
         behind = [line for line in panel.lines if line is not own]
-        draw(axes, behind, {}, plain=True)
-        front = {baseline: BASELINE} if baseline is not None else {}
-        draw(axes, [line for line in behind if line.label == baseline], front, plain=True)
-        draw(
-            axes,
-            [own],
-            front or {own.label: LOOKS[0]} if own.label == baseline else {own.label: LOOKS[0]},
-        )
+        draw(axes, behind, front, plain=True)
+        draw(axes, [own], {own.label: front.get(own.label, LOOKS[0])})
         finish(axes, Panel(own.label, panel.lines), frame)
-        axes.set(xlabel="", ylabel="")
-        below = place + across < len(panel.lines)
+        below, left = place + across < len(panel.lines), place % across
         axes.tick_params(labelbottom=not below)
-    made.supxlabel(frame.x, size=looks.TEXT)
-    made.supylabel(frame.y, size=looks.TEXT)
+        axes.set(xlabel="" if below else frame.x, ylabel="" if left else frame.y)
     return made
 
 
@@ -204,13 +213,15 @@ def finish(axes: Axes, panel: Panel, frame: Frame) -> None:
     if panel.title:
         axes.set_title(panel.title, loc="left")
     if frame.percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axes.yaxis.set_major_formatter(looks.PERCENT)
     axes.set_ylim(*limits(panel.lines))
     axes.margins(x=0.01)
     if frame.ticks:
         axes.xaxis.set_major_locator(FixedLocator(list(frame.ticks)))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=2))
+    axes.xaxis.set_major_formatter(looks.PLAIN)
     if frame.mark is not None:
         axes.axvline(frame.mark, color=INK, linewidth=0.6, linestyle="dotted", zorder=0)
 
@@ -218,13 +229,22 @@ def finish(axes: Axes, panel: Panel, frame: Frame) -> None:
 def limits(lines: Sequence[Line]) -> tuple[float, float]:
     """From the lowest to the highest number that counts, with some air.
 
-    One that diverged does not press all others flat: it leaves the picture.
+    One that diverged does not press all others flat: it leaves the picture, and so do the first
+    steps of a long training, where all arms change most and differ least in what they are.
     """
-    values = [y for line in lines for y in line.mean]
-    values += [end for line in lines for band in line.bands if band for end in band]
+    values = [(x, y) for line in lines for x, y in zip(line.x, line.mean, strict=True)]
+    values += [
+        (x, end)
+        for line in lines
+        for edges in bands(line)
+        for x, *ys in zip(*edges, strict=True)
+        for end in ys
+    ]
     traces = [trace for line in lines for trace in line.traces if trace.counts or not values]
-    values += [y for trace in traces for _, y in trace.points.values()]
-    low, high = min(values), max(values)
+    values += [point for trace in traces for point in trace.points.values()]
+    start = max(x for x, _ in values) * EARLY if len({x for x, _ in values}) > LONG else -inf
+    seen = [y for x, y in values if x >= start]
+    low, high = min(seen), max(seen)
     air = 0.04 * (high - low) or 0.05 * (abs(high) or 1)
     return low - air, high + air
 
@@ -253,8 +273,3 @@ def key(label: str, look: Look) -> Line2D:
 def longest(handles: Sequence[Line2D]) -> int:
     """Letters of the longest name."""
     return max(len(str(handle.get_label())) for handle in handles)
-
-
-def others(count: int) -> str:
-    """What the grey lines are."""
-    return f"grey: {count} other{'s' if count > 1 else ''}"

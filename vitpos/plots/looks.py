@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter
 
 COLUMN, PAGE = 3.5, 7.1  # inches: one column of a paper, and both
 SMALL, TEXT = 6.5, 7.5  # points
 INK, GREY, FAINT = "#000000", "#767676", "#c8c8c8"
 
-RC = {
+RC: Any = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same letters everywhere
     "font.size": TEXT,
     "axes.titlesize": TEXT,
@@ -39,6 +41,11 @@ RC = {
     "figure.dpi": 300,
     "savefig.dpi": 300,
 }
+
+
+PERCENT = FuncFormatter(lambda value, _: f"{round(100 * value, 9):g}")  # of a share
+POINTS = FuncFormatter(lambda value, _: f"{100 * value:+.10g}" if abs(value) > 1e-9 else "0")
+PLAIN = FuncFormatter(lambda value, _: f"{value:.10g}")
 
 
 class Look(NamedTuple):
@@ -88,14 +95,12 @@ def figure(width: float, height: float, title: str, caption: str) -> Figure:
     below = textwrap.wrap(caption, letters(width, SMALL - 0.5)) or [""]
     top, bottom = 0.155 * len(above) + 0.06, 0.115 * len(below) + 0.08
     full = height + top + bottom
-    made = Figure(figsize=(width, full), layout="constrained")
-    made.text(0.06 / width, 1 - 0.04 / full, "\n".join(above), va="top", size=TEXT + 1)
-    made.text(
-        0.06 / width, 0.04 / full, "\n".join(below), va="bottom", size=SMALL - 0.5, color=GREY
-    )
-    engine = made.get_layout_engine()
-    assert engine is not None
-    engine.set(rect=(0, bottom / full, 1, height / full))
+    room = ConstrainedLayoutEngine(rect=(0, bottom / full, 1, height / full))
+    made = Figure(figsize=(width, full), layout=room)
+    left = 0.06 / width
+    made.text(left, 1 - 0.04 / full, "\n".join(above), va="top", size=TEXT + 1)
+    note: Any = {"va": "bottom", "size": SMALL - 0.5, "color": GREY}
+    made.text(left, 0.04 / full, "\n".join(below), **note)
     return made
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from vitpos.answer import Row
 from vitpos.plots import looks
@@ -39,16 +39,11 @@ class Frame:
 
 def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figure:
     """A strip per arm, and beside it, where there are pairs of seeds, the differences."""
-    paired = any(differences(row, panel) for panel in panels for _, row in panel.rows)
     parts = [part for panel in panels for part in parted(panel)]
-    if len(parts) > len(panels):
-        paired = False  # no room
-    across = 2 if paired else min(2, ceil(len(parts) / len(panels)))
-    lines = list(zip(*[iter(parts)] * (1 if paired else across), strict=False)) if across else []
-    lines = [
-        tuple(parts[i : i + (1 if paired else across)])
-        for i in range(0, len(parts), 1 if paired else across)
-    ]
+    with_pairs = paired(panels)
+    across = 1 if with_pairs else min(2, ceil(len(parts) / len(panels)))
+    lines = [parts[i : i + across] for i in range(0, len(parts), across)]
+    across += with_pairs
     heights = [0.3 + 0.155 * max(len(part.rows) for part in line) for line in lines]
     width = PAGE if across > 1 else COLUMN
     made = looks.figure(width, sum(heights) + 0.35, frame.title, frame.caption)
@@ -60,11 +55,19 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
             axes = made.add_subplot(grid[down, place], sharex=shared)
             shared = shared or axes
             strips(axes, part, baseline, frame)
-        if paired:
+        if with_pairs:
             beside = made.add_subplot(grid[down, 1], sharex=apart)
             apart = apart or beside
             pairs(beside, line[0], panels[down], frame)
     return made
+
+
+def paired(panels: Sequence[Panel]) -> bool:
+    """Whether differences are drawn: there are some, and there is room beside the strips."""
+    room = all(len(panel.rows) <= TALLEST for panel in panels)
+    return room and any(
+        row.difference.simultaneous for panel in panels for _, row in panel.rows if row.difference
+    )
 
 
 def parted(panel: Panel) -> list[Panel]:
@@ -81,7 +84,8 @@ def strips(axes: Axes, panel: Panel, baseline: str | None, frame: Frame) -> None
     for place, (label, row) in enumerate(panel.rows):
         colour = INK if label == baseline else BLUE
         dots(axes, list(row.values.values()), place)
-        whisker(axes, row.mean, row.interval, place, colour)
+        if len(row.values) > 1:
+            whisker(axes, row.mean, row.interval, place, colour)
         if label == baseline and row.mean is not None:
             axes.axvline(row.mean, color=INK, linewidth=0.5, linestyle=(0, (4, 3)), zorder=0)
     names = [f"{label}{told(row, several)}" for label, row in panel.rows]
@@ -105,7 +109,7 @@ def dots(axes: Axes, values: Sequence[float], place: float, colour: str = GREY) 
     total = Counter(values)
     heights = []
     for value in values:
-        heights.append(place + 0.16 * (seen[value] - (total[value] - 1) / 2))
+        heights.append(place + 0.24 * (seen[value] - (total[value] - 1) / 2))
         seen[value] += 1
     axes.plot(
         values,
@@ -116,7 +120,7 @@ def dots(axes: Axes, values: Sequence[float], place: float, colour: str = GREY) 
         markerfacecolor="white",
         markeredgecolor=colour,
         markeredgewidth=0.6,
-        zorder=2,
+        zorder=4,
         label="seeds",
     )
 
@@ -151,7 +155,7 @@ def scale(axes: Axes, frame: Frame) -> None:
     """Round numbers along the axis of values."""
     axes.xaxis.set_major_locator(MaxNLocator(6))
     if frame.percent:
-        axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axes.xaxis.set_major_formatter(looks.PERCENT)
     axes.margins(x=0.04)
 
 
@@ -188,6 +192,4 @@ def pairs(axes: Axes, part: Panel, panel: Panel, frame: Frame) -> None:
     axes.set(xlabel="difference to the baseline" + (" (points)" if frame.percent else ""))
     scale(axes, frame)
     if frame.percent:
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda x, _: f"{100 * x:+g}" if abs(x) > 1e-9 else "0")
-        )
+        axes.xaxis.set_major_formatter(looks.POINTS)
