@@ -1,7 +1,7 @@
 """Pictures of many runs, drawn from the same `Answer` as the table: `vitpos plot PATH...`.
 
 - `series` gathers the numbers of lines, `fronts` those of accuracy against cost;
-- `looks` is how everything looks: colours, sizes, title and caption, and texts made harmless;
+- `style` is how everything looks: colours, sizes, title and caption, and texts made harmless;
 - `lines` are learning curves and accuracy against resolution, `strips` are seeds, `costs` the
   front, with `tags` at its points;
 - `labels` keeps names apart, `files` makes the same bytes of the same numbers;

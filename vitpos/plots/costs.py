@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from vitpos.plots import looks, tags
+from vitpos.plots import style, tags
 from vitpos.plots.fronts import Point, staircase, unit
-from vitpos.plots.looks import COLUMN, FAINT, GREY, INK, LOOKS, PAGE, SMALL
+from vitpos.plots.style import COLUMN, FAINT, GREY, INK, LOOKS, PAGE, SMALL
 
 WIDE = 10  # the dearest is so many times the cheapest: the axis is logarithmic
 BLUE = LOOKS[0].colour
@@ -55,7 +55,7 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
     columns = tags.columned(said, width)
     legend = 0.3 if width == COLUMN else 0.16
     below = legend + 0.08 + tags.LINE * (columns[0].count("\n") + 1 if columns else 0)
-    made = looks.figure(width, tall * down + below, frame.title, frame.caption)
+    made = style.figure(width, tall * down + below, frame.title, frame.caption)
     FigureCanvasAgg(made)
     grid = made.add_gridspec(down + 1, across, height_ratios=[tall] * down + [below])
     scale, x = unit(frame.cost, max(p.costs[1] for panel in panels for p in panel.points))
@@ -115,7 +115,7 @@ def finish(axes: Axes, panel: Panel, frame: Frame, x: str, *, named: bool) -> No
     axes.set(xlabel=x, ylabel=frame.y)
     axes.set_title(panel.title, loc="left")
     if frame.percent:
-        axes.yaxis.set_major_formatter(looks.PERCENT)
+        axes.yaxis.set_major_formatter(style.PERCENT)
     axes.margins(0.08)
     costs = [p.cost for p in panel.points]
     if max(costs) >= WIDE * min(costs) > 0:
@@ -126,7 +126,7 @@ def finish(axes: Axes, panel: Panel, frame: Frame, x: str, *, named: bool) -> No
         axes.xaxis.set_major_locator(MaxNLocator(6))
         low, high = axes.get_xlim()
         axes.set_xlim(low, high + (0.2 * (high - low) if named else 0))
-    axes.xaxis.set_major_formatter(looks.PLAIN)
+    axes.xaxis.set_major_formatter(style.PLAIN)
 
 
 def key(axes: Axes, panels: Sequence[Panel], baseline: str | None, across: int) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from vitpos.answer import Answer, Row
 from vitpos.errors import BadInput
-from vitpos.plots import costs, files, fronts, lines, looks, series, strips
+from vitpos.plots import costs, files, fronts, lines, series, strips, style
 from vitpos.plots.scene import Scene, axis, band, is_share, words
 
 AXES = {
@@ -51,7 +51,7 @@ def draw(answer: Answer, wanted: Wanted) -> Result:
     """Draw and write; raises `BadInput` if there is nothing to draw at all."""
     scene, paths, missing = Scene(answer), list[Path](), list[str]()
     folder = wanted.folder or scene.folder
-    with looks.styled():
+    with style.styled():
         for kind in wanted.what:
             made = KINDS[kind](scene, wanted)
             if isinstance(made, str):
@@ -76,7 +76,9 @@ def curves(scene: Scene, wanted: Wanted) -> Drawn | str:
     unfinished = any(not t.counts for p in panels for line in p.lines for t in line.traces)
     told = "Dotted, ending in ×: runs that did not finish" if unfinished else ""
     title = scene.title(words(metric))
-    caption = scene.caption(band(counts), lines.told(panels, scene.baseline), told)
+    caption = scene.caption(
+        band(counts), lines.told(panels, scene.baseline, words(scene.answer.metric)), told
+    )
     frame = lines.Frame(title, caption, AXES[against], axis(metric), is_share(metric))
     figure = lines.picture(panels, scene.baseline, frame)
     return Drawn(named("curves", metric, against), figure, title, caption)
@@ -94,7 +96,7 @@ def resolution(scene: Scene, wanted: Wanted) -> Drawn | str:
     mark = trained.pop() if len(trained) == 1 else None
     told = "Dotted: the size of the training" if mark is not None else ""
     title = scene.title(words(metric) + " against resolution")
-    colours = lines.told(panels, scene.baseline)
+    colours = lines.told(panels, scene.baseline, words(scene.answer.metric))
     caption = scene.caption(band([line.n for line in all_lines]), colours, told)
     frame = lines.Frame(
         title, caption, "image size (pixels)", axis(metric), is_share(metric), tuple(ticks), mark
@@ -109,7 +111,7 @@ def panels_of(scene: Scene, made: Callable[[Row, str], series.Line | None]) -> l
     for condition, rows in scene.groups.items():
         drawn = tuple(line for name, row in rows if (line := made(row, name)) is not None)
         if drawn:
-            found.append(lines.Panel(looks.shown(condition, 60), drawn))
+            found.append(lines.Panel(style.shown(condition, 60), drawn))
     return found
 
 
@@ -119,7 +121,7 @@ def seeds(scene: Scene, wanted: Wanted) -> Drawn | str:
     if not any(row.values for row in answer.rows):
         return f"no run is finished and has {metric}"
     panels = [
-        strips.Panel(looks.shown(condition, 60), tuple(rows))
+        strips.Panel(style.shown(condition, 60), tuple(rows))
         for condition, rows in scene.groups.items()
     ]
     title = scene.title(words(metric))
@@ -144,7 +146,7 @@ def pareto(scene: Scene, wanted: Wanted) -> Drawn | str:
     for condition, rows in scene.groups.items():
         found = fronts.points(rows, cost, answer.direction)
         if found:
-            panels.append(costs.Panel(looks.shown(condition, 60), tuple(found)))
+            panels.append(costs.Panel(style.shown(condition, 60), tuple(found)))
     if not panels:
         return f"no finished run has {answer.metric} and its {cost}"
     title = scene.title(f"{words(answer.metric)} against {fronts.COSTS[cost][1]}")

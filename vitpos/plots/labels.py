@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from itertools import product
 from math import cos, hypot, pi, sin
+from typing import NamedTuple
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 NEAR, FAR = 6.0, 90.0  # from its point: a name needs no line to it; is no longer looked for
 LINE, CROSSED = 10.0, 6.0  # what it costs to lie on a line, and to be crossed by one
+CLEAR, STRANGE = 3.0, 15.0  # how much nearer than others its point must be; what it costs if not
+
+
+class Place(NamedTuple):
+    """The lower left corner of a name, and whether it needs a line to its point."""
+
+    x: float
+    y: float
+    tied: bool
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -39,31 +49,41 @@ def around(
     sizes: Sequence[tuple[float, float]],
     frame: Box,
     lines: Sequence[Box] = (),
-) -> list[tuple[float, float] | None]:
-    """Where the names of points go: the lower left corner of each, or None if there is no room.
+) -> list[Place | None]:
+    """Where the names of points go; None if there is no room.
 
     All in the same unit, that of a printer's point. No name lies on another name or on a marker. To
-    lie on a line of the picture (`lines`), on the thin line from another name to its point, or to
-    have its own across another name costs as much as a longer way. Names come in the order given.
+    be nearer to another point than to its own, to lie on a line of the picture (`lines`) or of
+    another name, or to have its own across another name costs as much as a longer way. Names come
+    in the order given.
     """
     markers = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
-    taken, wires, found = list[Box](), list[Box](), list[tuple[float, float] | None]()
+    taken, wires, found = list[Box](), list[Box](), list[Place | None]()
     for (x, y), size in zip(points, sizes, strict=True):
-        best: tuple[float, Box] | None = None
+        best: tuple[float, Box, bool] | None = None
         for away, box in candidates(x, y, *size):
             if best and best[0] <= away:
                 break
             if not inside(box, frame) or hits(box, taken) or hits(box, markers):
                 continue
-            crossed = sum(hits(bead, taken) for bead in wire(x, y, box)) if away > NEAR else 0
-            price = away + LINE * (hits(box, lines) + hits(box, wires)) + CROSSED * crossed
+            strange = any(p != (x, y) and gap(p, box) <= gap((x, y), box) + CLEAR for p in points)
+            tied = strange or away > NEAR
+            crossed = sum(hits(bead, taken) for bead in wire(x, y, box)) if tied else 0
+            price = away + LINE * (hits(box, lines) + hits(box, wires))
+            price += CROSSED * crossed + STRANGE * strange
             if best is None or price < best[0]:
-                best = price, box
+                best = price, box, tied
         if best:
             taken.append(best[1])
             wires += wire(x, y, best[1])
-        found.append(best[1][:2] if best else None)
+        found.append(Place(best[1][0], best[1][1], best[2]) if best else None)
     return found
+
+
+def gap(point: tuple[float, float], box: Box) -> float:
+    """How far a box is from a point."""
+    to = min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
+    return hypot(to[0] - point[0], to[1] - point[1])
 
 
 def wire(x: float, y: float, box: Box) -> list[Box]:

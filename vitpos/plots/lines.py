@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from vitpos.plots import looks
+from vitpos.plots import style
 from vitpos.plots.labels import spread
-from vitpos.plots.looks import BASELINE, COLUMN, FAINT, INK, LOOKS, PAGE, SMALL, Look
 from vitpos.plots.series import Line
+from vitpos.plots.style import BASELINE, COLUMN, FAINT, INK, LOOKS, PAGE, SMALL, Look
 
 MULTIPLES = 24  # arms that have a small picture each; of more, only the first have colours
 EARLY, LONG = 0.15, 20  # the share of a training of so many steps that need not be seen whole
@@ -49,7 +49,7 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
     others in grey; of very many, the first have colours and the rest is grey.
     """
     names = labels(panels)
-    coloured = looks.looks(names, baseline)
+    coloured = style.looks(names, baseline)
     if small(panels):
         return multiples(panels[0], baseline, frame)
     if len(panels) == 1 and max(map(len, names)) <= LONGEST:
@@ -64,22 +64,23 @@ def labels(panels: Sequence[Panel]) -> list[str]:
 
 def small(panels: Sequence[Panel]) -> bool:
     """Whether each arm has a small picture of its own."""
-    return len(panels) == 1 and looks.MOST < len(panels[0].lines) <= MULTIPLES
+    return len(panels) == 1 and style.MOST < len(panels[0].lines) <= MULTIPLES
 
 
-def told(panels: Sequence[Panel], baseline: str | None) -> str:
+def told(panels: Sequence[Panel], baseline: str | None, metric: str) -> str:
     """What the colours of a picture mean, where its names do not say it."""
     names = labels(panels)
     if small(panels):
         return f"Grey: all other arms{f'; black: {baseline}' if baseline in names else ''}"
-    coloured = looks.looks(names, baseline)
-    rest = len(names) - len(coloured)
-    return f"Coloured: the first {len(coloured)} arms of {len(names)}" if rest else ""
+    if len(names) <= style.MOST:
+        return ""
+    also = f", and {baseline}" if baseline in names else ""
+    return f"Coloured: the first {len(LOOKS)} by {metric}{also}"
 
 
 def single(panel: Panel, coloured: Mapping[str, Look], frame: Frame) -> Figure:
     """One pair of axes; names stand at the ends of their lines."""
-    made = looks.figure(COLUMN, 2.5, frame.title, frame.caption)
+    made = style.figure(COLUMN, 2.5, frame.title, frame.caption)
     axes = made.add_subplot()
     draw(axes, panel.lines, coloured)
     finish(axes, panel, frame)
@@ -126,7 +127,7 @@ def several(panels: Sequence[Panel], coloured: Mapping[str, Look], frame: Frame)
     width = COLUMN if across == 1 else PAGE
     columns = max(1, min(len(handles), int(width / (0.45 + 0.062 * longest(handles)))))
     legend = 0.15 * ceil(len(handles) / columns)
-    made = looks.figure(width, 2.1 * down + legend, frame.title, frame.caption)
+    made = style.figure(width, 2.1 * down + legend, frame.title, frame.caption)
     grid = made.add_gridspec(down + 1, across, height_ratios=[2.1] * down + [legend])
     for place, panel in enumerate(panels):
         axes = made.add_subplot(grid[divmod(place, across)])
@@ -142,7 +143,7 @@ def multiples(panel: Panel, baseline: str | None, frame: Frame) -> Figure:
     """A small picture of each arm: its line before all others, the baseline in black."""
     across = 4
     down = ceil(len(panel.lines) / across)
-    made = looks.figure(PAGE, 1.3 * down + 0.2, frame.title, frame.caption)
+    made = style.figure(PAGE, 1.3 * down + 0.2, frame.title, frame.caption)
     pairs: Any = made.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     front = {baseline: BASELINE} if baseline is not None else {}
     for place, axes in enumerate(pairs.flat):
@@ -152,11 +153,13 @@ def multiples(panel: Panel, baseline: str | None, frame: Frame) -> Figure:
         own = panel.lines[place]
         behind = [line for line in panel.lines if line is not own]
         draw(axes, behind, front, plain=True)
-        draw(axes, [own], {own.label: front.get(own.label, LOOKS[0])})
+        look = front.get(own.label, LOOKS[0])
+        draw(axes, [own], {own.label: look._replace(marker="")})
         finish(axes, Panel(own.label, panel.lines), frame)
-        below, left = place + across < len(panel.lines), place % across
+        below = place + across < len(panel.lines)
         axes.tick_params(labelbottom=not below)
-        axes.set(xlabel="" if below else frame.x, ylabel="" if left else frame.y)
+        axes.set(xlabel="" if below else frame.x, ylabel="")
+    made.supylabel(frame.y, size=style.TEXT)
     return made
 
 
@@ -213,7 +216,7 @@ def finish(axes: Axes, panel: Panel, frame: Frame) -> None:
     if panel.title:
         axes.set_title(panel.title, loc="left")
     if frame.percent:
-        axes.yaxis.set_major_formatter(looks.PERCENT)
+        axes.yaxis.set_major_formatter(style.PERCENT)
     axes.set_ylim(*limits(panel.lines))
     axes.margins(x=0.01)
     if frame.ticks:
@@ -221,7 +224,7 @@ def finish(axes: Axes, panel: Panel, frame: Frame) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=2))
-    axes.xaxis.set_major_formatter(looks.PLAIN)
+    axes.xaxis.set_major_formatter(style.PLAIN)
     if frame.mark is not None:
         axes.axvline(frame.mark, color=INK, linewidth=0.6, linestyle="dotted", zorder=0)
 

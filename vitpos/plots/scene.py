@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vitpos.answer import Answer, Row
 from vitpos.circumstances import dataset, epochs, machine
-from vitpos.plots.looks import shown
+from vitpos.plots.style import shown
 from vitpos.records import Record
 
 SPLITS = {"val": "validation"}

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vitpos.answer import Row
-from vitpos.plots import looks
-from vitpos.plots.looks import COLUMN, GREY, INK, LOOKS, PAGE
+from vitpos.plots import style
+from vitpos.plots.style import COLUMN, GREY, INK, LOOKS, PAGE
 
 TALLEST = 50  # arms below one another; more stand in columns side by side
 BLUE, RED = LOOKS[0].colour, LOOKS[1].colour
@@ -46,7 +46,7 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
     across += with_pairs
     heights = [0.3 + 0.155 * max(len(part.rows) for part in line) for line in lines]
     width = PAGE if across > 1 else COLUMN
-    made = looks.figure(width, sum(heights) + 0.35, frame.title, frame.caption)
+    made = style.figure(width, sum(heights) + 0.35, frame.title, frame.caption)
     grid = made.add_gridspec(len(lines), across, height_ratios=heights)
     shared: Axes | None = None
     apart: Axes | None = None
@@ -155,7 +155,7 @@ def scale(axes: Axes, frame: Frame) -> None:
     """Round numbers along the axis of values."""
     axes.xaxis.set_major_locator(MaxNLocator(6))
     if frame.percent:
-        axes.xaxis.set_major_formatter(looks.PERCENT)
+        axes.xaxis.set_major_formatter(style.PERCENT)
     axes.margins(x=0.04)
 
 
@@ -192,4 +192,4 @@ def pairs(axes: Axes, part: Panel, panel: Panel, frame: Frame) -> None:
     axes.set(xlabel="difference to the baseline" + (" (points)" if frame.percent else ""))
     scale(axes, frame)
     if frame.percent:
-        axes.xaxis.set_major_formatter(looks.POINTS)
+        axes.xaxis.set_major_formatter(style.POINTS)

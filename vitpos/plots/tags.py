@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vitpos.plots.fronts import Point
-from vitpos.plots.labels import NEAR, Box, around
-from vitpos.plots.looks import GREY, INK, SMALL
+from vitpos.plots.labels import Box, around
+from vitpos.plots.style import GREY, INK, SMALL
 
 NAMES = 12  # arms whose names stand beside their points; of more, numbers do
 LETTER, LINE = 0.056, 0.115  # inches: how wide and how high the key's letters are
@@ -58,8 +58,7 @@ def place(
     ):
         if corner is None:
             continue
-        middle = corner[0] + wide / 2 - x, corner[1] + high / 2 - y
-        far = max(abs(middle[0]) - wide / 2, abs(middle[1]) - high / 2) > NEAR
+        middle = corner.x + wide / 2 - x, corner.y + high / 2 - y
         axes.annotate(
             said[point.label],
             (point.cost / scale, point.mean),
@@ -69,7 +68,7 @@ def place(
             va="center",
             size=SMALL,
             color=GREY if point.standing == "dominated" else INK,
-            arrowprops=LEADER if far else None,
+            arrowprops=LEADER if corner.tied else None,
             zorder=6,
         )
 
