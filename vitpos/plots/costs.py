@@ -46,11 +46,10 @@ class Frame:
 
 def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figure:
     """A pair of axes per condition, and below them what the points are and who they are."""
-    names = list(dict.fromkeys(p.label for panel in panels for p in panel.points))
-    said = tags.tags(names, len(panels))
+    said = tags.tags([panel.points for panel in panels], baseline)
     across = min(2, len(panels))
     down = ceil(len(panels) / across)
-    width = COLUMN if across == 1 and len(names) <= 2 * tags.NAMES else PAGE
+    width = COLUMN if across == 1 and len(said) <= 2 * tags.NAMES else PAGE
     tall = 2.4 if width == COLUMN or across > 1 else 4.2
     columns = tags.columned(said, width)
     legend = 0.3 if width == COLUMN else 0.16

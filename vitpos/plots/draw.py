@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from vitpos.answer import Answer, Row
 from vitpos.errors import BadInput
-from vitpos.plots import costs, files, fronts, lines, series, strips, style
+from vitpos.plots import costs, files, fronts, lines, series, strips, style, tags
 from vitpos.plots.scene import Scene, axis, band, is_share, words
 
 AXES = {
@@ -150,6 +150,8 @@ def pareto(scene: Scene, wanted: Wanted) -> Drawn | str:
     if not panels:
         return f"no finished run has {answer.metric} and its {cost}"
     title = scene.title(f"{words(answer.metric)} against {fronts.COSTS[cost][1]}")
+    tagged = len(tags.tags([panel.points for panel in panels], scene.baseline))
+    rest = len({p.label for panel in panels for p in panel.points}) - tagged
     caption = scene.caption(
         "Stairs: what nothing cheaper beats"
         + (
@@ -157,6 +159,7 @@ def pareto(scene: Scene, wanted: Wanted) -> Drawn | str:
             if any(p.interval for panel in panels for p in panel.points)
             else "; no intervals: fewer than three seeds"
         ),
+        f"{rest} dominated arms without a name" if rest else "",
         f"Measured on {scene.measured_on()}; across: all seeds" if cost in fronts.MEASURED else "",
     )
     frame = costs.Frame(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 NEAR, FAR = 6.0, 90.0  # from its point: a name needs no line to it; is no longer looked for
-LINE, CROSSED = 10.0, 6.0  # what it costs to lie on a line, and to be crossed by one
+LINE, CROSSED = 10.0, 12.0  # what it costs to lie on a line, and to be crossed by one
 CLEAR, STRANGE = 3.0, 15.0  # how much nearer than others its point must be; what it costs if not
 
 
@@ -48,25 +48,26 @@ def around(
     points: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[float, float]],
     frame: Box,
+    markers: Sequence[tuple[float, float]],
     lines: Sequence[Box] = (),
 ) -> list[Place | None]:
     """Where the names of points go; None if there is no room.
 
-    All in the same unit, that of a printer's point. No name lies on another name or on a marker. To
-    be nearer to another point than to its own, to lie on a line of the picture (`lines`) or of
-    another name, or to have its own across another name costs as much as a longer way. Names come
-    in the order given.
+    All in the same unit, that of a printer's point. No name lies on another name or on one of the
+    `markers`, of which the points are some. To be nearer to another of them than to its own, to lie
+    on a line of the picture (`lines`) or of another name, or to have its own across another name
+    costs as much as a longer way. Names come in the order given.
     """
-    markers = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in points]
+    dots = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in markers]
     taken, wires, found = list[Box](), list[Box](), list[Place | None]()
     for (x, y), size in zip(points, sizes, strict=True):
         best: tuple[float, Box, bool] | None = None
         for away, box in candidates(x, y, *size):
             if best and best[0] <= away:
                 break
-            if not inside(box, frame) or hits(box, taken) or hits(box, markers):
+            if not inside(box, frame) or hits(box, taken) or hits(box, dots):
                 continue
-            strange = any(p != (x, y) and gap(p, box) <= gap((x, y), box) + CLEAR for p in points)
+            strange = any(p != (x, y) and gap(p, box) <= gap((x, y), box) + CLEAR for p in markers)
             tied = strange or away > NEAR
             crossed = sum(hits(bead, taken) for bead in wire(x, y, box)) if tied else 0
             price = away + LINE * (hits(box, lines) + hits(box, wires))

@@ -12,12 +12,18 @@ from vitpos.plots.labels import Box, around
 from vitpos.plots.style import GREY, INK, SMALL
 
 NAMES = 12  # arms whose names stand beside their points; of more, numbers do
+MANY = 40  # arms of which all are tagged; of more, those that are not dominated, and the baseline
 LETTER, LINE = 0.056, 0.115  # inches: how wide and how high the key's letters are
 
 
-def tags(names: Sequence[str], panels: int) -> dict[str, str]:
-    """What stands at the point of each arm."""
-    if len(names) <= NAMES and panels == 1:
+def tags(panels: Sequence[Sequence[Point]], baseline: str | None) -> dict[str, str]:
+    """What stands at the point of each arm that has a tag."""
+    points = [point for panel in panels for point in panel]
+    names = list(dict.fromkeys(point.label for point in points))
+    if len(names) > MANY:
+        worth = {p.label for p in points if p.standing != "dominated"} | {baseline}
+        names = [name for name in names if name in worth]
+    if len(names) <= NAMES and len(panels) == 1:
         return {name: name for name in names}
     return {name: str(number) for number, name in enumerate(names, start=1)}
 
@@ -50,11 +56,13 @@ def place(
         found = axes.transData.transform((x, y)) * dots
         return float(found[0]), float(found[1])
 
+    all_lines = [line(at(*one), at(*other)) for one, other in stretches(points, scale, stairs)]
+    markers = [at(point.cost / scale, point.mean) for point in points]
+    points = [point for point in points if point.label in said]
     where = [at(point.cost / scale, point.mean) for point in points]
     sizes = [size(figure, said[point.label]) for point in points]
-    lines = [line(at(*one), at(*other)) for one, other in stretches(points, scale, stairs)]
     for point, (x, y), (wide, high), corner in zip(
-        points, where, sizes, around(where, sizes, frame, lines), strict=True
+        points, where, sizes, around(where, sizes, frame, markers, all_lines), strict=True
     ):
         if corner is None:
             continue
