@@ -19,19 +19,21 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from vitpos import elsewhere, records
+from vitpos import conditions, readings, records
+from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
+from vitpos.plain_yaml import read_plain
 from vitpos.records import Record, part
 from vitpos.runs import RunFolder
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+Words = str | Iterable[str]
 Row = dict[str, Any]
 
-PRIVATE = ("_target_", "_needs_")  # of a strategy's file: for the program
 SAID = ("study", "name", "seed", "outputs")  # of the config: the run itself says what became of it
 
 
-def load_runs(paths: Paths = "outputs", where: Any = None, frame: bool | None = None) -> Any:
+def load_runs(paths: Paths = "outputs", where: Words = (), frame: bool | None = None) -> Any:
     """All runs in these folders, a row each.
 
     Columns: path, study, arm, seed, status, created, identity, arm_identity, problem and failure
@@ -40,14 +42,14 @@ def load_runs(paths: Paths = "outputs", where: Any = None, frame: bool | None = 
     `cost/params`, `perf/train_seconds`), of other sizes too (`test/accuracy@56`); `machine.*` and
     `data.*`. What a run does not have is missing.
 
-    `where` selects as `vitpos compare --where` does. `frame=False` gives a list of dicts although
-    pandas is installed, `frame=True` raises `BadInput` if it is not. Raises `BadRun` for a path
-    that is not there or holds no runs.
+    `where` selects as `vitpos compare --where` does: `["embedding=rope*", "seed<3"]`.
+    `frame=False` gives a list of dicts although pandas is installed, `frame=True` raises `BadInput`
+    if it is not. Raises `BadRun` for a path that is not there or holds no runs.
     """
     return framed([run_row(run) for run in chosen(paths, where)], frame)
 
 
-def load_curves(paths: Paths = "outputs", where: Any = None, frame: bool | None = None) -> Any:
+def load_curves(paths: Paths = "outputs", where: Words = (), frame: bool | None = None) -> Any:
     """All epochs of these runs, a row each: path, study, arm, seed, status, then what was measured.
 
     That is epoch, step, images, `train/loss`, `val/accuracy` and so on, and of the speed
@@ -57,19 +59,24 @@ def load_curves(paths: Paths = "outputs", where: Any = None, frame: bool | None 
     return framed(each(chosen(paths, where), epochs), frame)
 
 
-def load_evaluations(paths: Paths = "outputs", where: Any = None, frame: bool | None = None) -> Any:
+def load_evaluations(paths: Paths = "outputs", where: Words = (), frame: bool | None = None) -> Any:
     """All that `vitpos eval` found of these runs, a row each.
 
     Columns: path, study, arm, seed, status, then dataset, split, image_size, images, step,
     accuracy, loss, precision, at. Otherwise as `load_curves`.
     """
-    return framed(each(chosen(paths, where), elsewhere.evaluations), frame)
+    return framed(each(chosen(paths, where), evaluations), frame)
 
 
-def chosen(paths: Paths, where: Any) -> list[Record]:
+def chosen(paths: Paths, where: Words) -> list[Record]:
     """The runs in these folders that `where` selects."""
     several = [paths] if isinstance(paths, str | PathLike) else list(paths)
-    return [records.read(path) for path in records.find(Path(fspath(path)) for path in several)]
+    found = [records.read(path) for path in records.find(Path(fspath(path)) for path in several)]
+    wanted = conditions.conditions([where] if isinstance(where, str) else where)
+    configs = conditions.Configs()
+    subjects = [configs.subject(run.arm, str(run.path), run) for run in found]
+    held = conditions.chosen(subjects, wanted)
+    return [run for run, holds in zip(found, held, strict=True) if holds]
 
 
 def framed(rows: list[Row], frame: bool | None) -> Any:
@@ -103,7 +110,7 @@ def run_row(run: Record) -> Row:
     problems = [problem.message for problem in run.problems]
     settings: Row = {}
     try:
-        settings = records.settings(run.path)
+        settings = of_config(run)
     except BadRun as error:
         problems.append(error.message)
     failure = part(run.record, "failure")
@@ -115,9 +122,9 @@ def run_row(run: Record) -> Row:
         "problem": "; ".join(dict.fromkeys(problems)) or None,
         "failure": ": ".join(told) or None,
     }
-    for cells in (of_config(settings), measures(run), facts(run, "machine"), facts(run, "data")):
-        row |= dict(cells)
-    return row
+    for cells in (measures(run), facts(run, "machine"), facts(run, "data")):
+        settings |= dict(cells)
+    return row | settings
 
 
 def names(run: Record) -> Row:
@@ -131,26 +138,24 @@ def names(run: Record) -> Row:
     }
 
 
-def of_config(settings: Row) -> Iterator[tuple[str, Any]]:
-    """The values of a config by dotted path, and the names of its strategies."""
-    if settings:
-        yield "embedding", "+".join(map(str, settings["embedding"]))
-    for path, value in flat(settings):
-        if path not in SAID and not any(f".{word}" in path for word in PRIVATE):
-            yield path, value
+def of_config(run: Record) -> Row:
+    """Its config by dotted keys, `dataset` and `embedding` by name; raises `BadRun`."""
+    path = run.path / "config.yaml"
+    data = read_plain(path)
+    if not isinstance(data, dict):
+        raise BadRun(f"{path} is damaged: it holds no values")
+    found = conditions.flat(data)
+    return {key: cell(value) for key, value in found.items() if key not in SAID}
 
 
 def measures(run: Record) -> Iterator[tuple[str, float | None]]:
-    """The numbers of a summary, by the names under which `vitpos compare` knows them."""
-    metrics = part(run.summary, "metrics")
-    yield from ((str(name), run.number(str(name))) for name in metrics)
-    for name in metrics:
-        for size, value in elsewhere.sizes(run, str(name)).items():
-            if size != run.summary.get("image_size"):
-                yield f"{name}@{size}", value
-    for what in ("cost", "perf"):
-        for name in part(run.summary, what):
-            yield f"{what}/{name}", run.number(f"{what}/{name}")
+    """The numbers of a summary and of evaluations, as `vitpos compare` knows them by name."""
+    for what, group in (("", "metrics"), ("cost/", "cost"), ("perf/", "perf")):
+        for name in part(run.summary, group):
+            yield f"{what}{name}", run.number(f"{what}{name}")
+    for name in readings.named(run):
+        for also in (name, name.replace("/accuracy", "/loss", 1)):
+            yield also, readings.evaluated(run, also)
 
 
 def facts(run: Record, what: str) -> Iterator[tuple[str, Any]]:
@@ -167,7 +172,7 @@ def flat(data: Row, path: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             yield from flat(value, here)
         else:
-            yield here, tuple(value) if isinstance(value, list) else value
+            yield here, cell(value)
 
 
 def each(runs: list[Record], rows: Callable[[Record], list[Row]]) -> list[Row]:
@@ -186,3 +191,13 @@ def epochs(run: Record) -> list[Row]:
     folder = RunFolder(run.path)
     timings = {row.get("epoch"): row for row in folder.timings.read()}
     return [timings.get(row.get("epoch"), {}) | row for row in folder.metrics.read()]
+
+
+def cell(value: Any) -> Any:
+    """A list as a tuple, by which rows can be grouped."""
+    return tuple(map(cell, value)) if isinstance(value, list) else value
+
+
+def evaluations(run: Record) -> list[Row]:
+    """All evaluations of a run; raises `BadRun` if one before the last is damaged."""
+    return Lines(run.path / "evaluations.jsonl").read()

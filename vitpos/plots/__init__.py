@@ -1,5 +1,6 @@
 """Pictures of many runs, drawn from the same `Answer` as the table: `vitpos plot PATH...`.
 
+- `request` is what is asked for, `scene` what all pictures of an answer share;
 - `series` gathers the numbers of lines, `fronts` those of accuracy against cost;
 - `style` is how everything looks: colours, sizes, title and caption, and texts made harmless;
 - `lines` are learning curves and accuracy against resolution, `strips` are seeds, `costs` the

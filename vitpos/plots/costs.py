@@ -95,9 +95,9 @@ def draw(
             color=INK if based else edge,
             elinewidth=0.6,
             marker="D" if based else "o",
-            markersize=4,
+            markersize=4 if len(panel.points) <= tags.MANY else 3,
             markerfacecolor=face,
-            markeredgewidth=0.8,
+            markeredgewidth=0.8 if len(panel.points) <= tags.MANY else 0.5,
             zorder={"front": 4, "open": 3}.get(point.standing, 5 if based else 2),
         )
     return stairs
@@ -110,21 +110,21 @@ def reach(middle: float, ends: Sequence[float], scale: float = 1) -> list[list[f
 
 
 def finish(axes: Axes, panel: Panel, frame: Frame, x: str, *, named: bool) -> None:
-    """Limits, ticks and what they mean; `named`: with room for a name right of the dearest."""
+    """Limits, ticks and what they mean; `named`: with room for names at both sides."""
     axes.set(xlabel=x, ylabel=frame.y)
     axes.set_title(panel.title, loc="left")
     if frame.percent:
         axes.yaxis.set_major_formatter(style.PERCENT)
-    axes.margins(0.08)
+    axes.margins(0.2 if named else 0.06, 0.08)
     costs = [p.cost for p in panel.points]
     if max(costs) >= WIDE * min(costs) > 0:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if max(costs) < 100 * min(costs) else (1,))
+        )
         axes.xaxis.set_minor_locator(NullLocator())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        low, high = axes.get_xlim()
-        axes.set_xlim(low, high + (0.2 * (high - low) if named else 0))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(style.PLAIN)
 
 

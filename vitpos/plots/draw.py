@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from vitpos import readings
 from vitpos.answer import Answer, Row
 from vitpos.errors import BadInput
 from vitpos.plots import costs, files, fronts, lines, series, strips, style, tags
+from vitpos.plots.request import COSTS, TIMES, Result, Wanted
 from vitpos.plots.scene import Scene, axis, band, is_share, words
 
 AXES = {
     "epochs": "epochs",
-    "images": "images seen (thousands)",
+    "images": "images seen",
     "seconds": "seconds of training",
 }
 
@@ -27,24 +28,6 @@ class Drawn(NamedTuple):
     figure: Figure
     title: str
     caption: str
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What shall be drawn, against what, and how it is written down."""
-
-    what: Sequence[str]  # of KINDS
-    against: Sequence[str] = ()  # of `series.AGAINST` and `fronts.COSTS`: the first that fits
-    form: str = "svg"
-    folder: Path | None = None  # None: `plots` in the folder of the study
-
-
-@dataclass(frozen=True)
-class Result:
-    """Files that were written, and why there is no picture of the rest."""
-
-    paths: tuple[Path, ...]
-    missing: tuple[str, ...]
 
 
 def draw(answer: Answer, wanted: Wanted) -> Result:
@@ -68,7 +51,7 @@ def draw(answer: Answer, wanted: Wanted) -> Result:
 def curves(scene: Scene, wanted: Wanted) -> Drawn | str:
     """Learning curves; test data is read once, so that of the test metric is of the validation."""
     metric = re.sub("^test/", "val/", scene.answer.metric.partition("@")[0])
-    against = chosen(wanted, series.AGAINST)
+    against = chosen(wanted, TIMES)
     panels = panels_of(scene, lambda row, name: series.curve(row, name, metric, against))
     if not panels:
         return f"no run has a curve of {metric}"
@@ -92,7 +75,7 @@ def resolution(scene: Scene, wanted: Wanted) -> Drawn | str:
         return "no run was evaluated at another size, as `vitpos eval RUN image_size=48` does"
     all_lines = [line for panel in panels for line in panel.lines]
     ticks = sorted({x for line in all_lines for trace in line.traces for x in trace.points})
-    trained = {series.number(run.summary.get("image_size")) for run in scene.runs} - {None}
+    trained = {readings.finite(run.summary.get("image_size")) for run in scene.runs} - {None}
     mark = trained.pop() if len(trained) == 1 else None
     told = "Dotted: the size of the training" if mark is not None else ""
     title = scene.title(words(metric) + " against resolution")
@@ -141,7 +124,7 @@ def seeds(scene: Scene, wanted: Wanted) -> Drawn | str:
 
 def pareto(scene: Scene, wanted: Wanted) -> Drawn | str:
     """A metric against one cost."""
-    answer, cost = scene.answer, chosen(wanted, tuple(fronts.COSTS))
+    answer, cost = scene.answer, chosen(wanted, COSTS)
     panels = []
     for condition, rows in scene.groups.items():
         found = fronts.points(rows, cost, answer.direction)

@@ -120,7 +120,7 @@ def beside(axes: Axes, line: Line, look: Look) -> Any:
 
 def several(panels: Sequence[Panel], coloured: Mapping[str, Look], frame: Frame) -> Figure:
     """Pairs of axes side by side, with one legend for all."""
-    across = min(3, len(panels))
+    across = 2 if len(panels) == 4 else min(3, len(panels))
     down = ceil(len(panels) / across)
     shown = {line.label for panel in panels for line in panel.lines}
     handles = [key(label, look) for label, look in coloured.items() if label in shown]
@@ -217,13 +217,16 @@ def finish(axes: Axes, panel: Panel, frame: Frame) -> None:
         axes.set_title(panel.title, loc="left")
     if frame.percent:
         axes.yaxis.set_major_formatter(style.PERCENT)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.set_ylim(*limits(panel.lines))
     axes.margins(x=0.01)
     if frame.ticks:
         axes.xaxis.set_major_locator(FixedLocator(list(frame.ticks)))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=2))
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5, integer=True, min_n_ticks=2, steps=[1, 2, 5, 10])
+        )
     axes.xaxis.set_major_formatter(style.PLAIN)
     if frame.mark is not None:
         axes.axvline(frame.mark, color=INK, linewidth=0.6, linestyle="dotted", zorder=0)

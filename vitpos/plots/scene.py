@@ -67,8 +67,8 @@ class Scene:
     @property
     def folder(self) -> Path:
         """Where pictures of these runs go: into their study, or here if they are of several."""
-        parents = {run.path.absolute().parent for run in self.runs}
-        return (parents.pop() if len(parents) == 1 else Path.cwd()) / "plots"
+        parents = {run.path.parent for run in self.runs}
+        return (parents.pop() if len(parents) == 1 else Path()) / "plots"
 
     def told(self, question: object) -> str:
         """What the runs say, all that they say if it is not the same."""
@@ -82,7 +82,7 @@ class Scene:
         """``n = 3 seeds``, ``n = 2-3 seeds``."""
         counts = sorted({len(row.values) for row in self.answer.rows})
         number = str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
-        return f"n = {number} {'seed' if number == '1' else 'seeds'}"
+        return f"n\u00a0=\u00a0{number}\u00a0{'seed' if number == '1' else 'seeds'}"
 
     def title(self, what: str) -> str:
         """Study, what is seen, on which data, of how many seeds."""

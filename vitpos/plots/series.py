@@ -1,19 +1,17 @@
 """The numbers of a line: what each seed went through, their mean, and how sure it is."""
 
-import math
 import statistics as plain
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from vitpos import elsewhere
+from vitpos import readings
 from vitpos.answer import Row
 from vitpos.errors import BadRun
-from vitpos.records import Record
+from vitpos.records import Record, part
 from vitpos.runs import RunFolder
 from vitpos.statistics import Interval, mean_interval
 
-AGAINST = ("epochs", "images", "seconds")
 Points = Mapping[float, tuple[float, float]]  # x and y at each step that runs have in common
 
 
@@ -76,14 +74,17 @@ def trace(run: Record, metric: str, against: str) -> Trace:
         timings = folder.timings.read() if against == "seconds" else []
     except BadRun:
         rows = timings = []
-    ticks = [row for row in timings if number(row.get("perf/seconds")) is not None]
+    ticks = [row for row in timings if readings.finite(row.get("perf/seconds")) is not None]
     passed = accumulate(float(row["perf/seconds"]) for row in ticks)
     clock = {row.get("epoch"): seconds for row, seconds in zip(ticks, passed, strict=True)}
     points = {}
     for row in rows:
         at = {"epochs": row.get("epoch"), "images": row.get("images")}
-        epoch, x = number(row.get("epoch")), number(at.get(against, clock.get(row.get("epoch"))))
-        y = number(row.get(metric))
+        epoch, x = (
+            readings.finite(row.get("epoch")),
+            readings.finite(at.get(against, clock.get(row.get("epoch")))),
+        )
+        y = readings.finite(row.get(metric))
         if epoch is not None and x is not None and y is not None:
             points[epoch] = (x, y)
     return Trace(run.seed, points, run.status == "finished")
@@ -93,15 +94,24 @@ def resolution(row: Row, label: str, metric: str) -> Line | None:
     """A test metric against image size; None if there is no size but that of the training."""
     traces = []
     for run in row.runs:
-        found = elsewhere.sizes(run, metric) if run.status == "finished" else {}
+        found = sizes(run, metric) if run.status == "finished" else {}
         points = {float(size): (float(size), value) for size, value in found.items()}
         traces.append(Trace(run.seed, points, counts=True))
     made = line(label, traces)
     return made if made and len({x for t in made.traces for x in t.points}) > 1 else None
 
 
-def number(value: object) -> float | None:
-    """A finite number, if it is one."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None
+def sizes(run: Record, metric: str) -> dict[int, float]:
+    """A metric by image size, on the images that it learned from; its own size among them.
+
+    An evaluation counts if it is of the network as it was in the end; of several, the latest.
+    """
+    split, _, name = metric.partition("/")
+    data, found = part(run.record, "data").get("name"), dict[int, float]()
+    for row in readings.evaluations(run):  # the latest first
+        size, value = row.get("image_size"), readings.finite(row.get(name))
+        ours = row.get("split") == readings.SPLITS.get(split) and row.get("dataset") == data
+        if ours and isinstance(size, int) and value is not None:
+            found.setdefault(size, value)
+    own, size = run.number(metric), readings.own_size(run)
+    return found | ({size: own} if own is not None and isinstance(size, int) else {})

@@ -48,18 +48,26 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
     width = PAGE if across > 1 else COLUMN
     made = style.figure(width, sum(heights) + 0.35, frame.title, frame.caption)
     grid = made.add_gridspec(len(lines), across, height_ratios=heights)
-    shared: Axes | None = None
-    apart: Axes | None = None
+    first: dict[bool, Axes] = {}  # of the values, of the differences: each share their axis
     for down, line in enumerate(lines):
         for place, part in enumerate(line):
-            axes = made.add_subplot(grid[down, place], sharex=shared)
-            shared = shared or axes
+            axes = made.add_subplot(grid[down, place], sharex=first.get(False))
+            first.setdefault(False, axes)
             strips(axes, part, baseline, frame)
+            bottom(axes, last=down == len(lines) - 1)
         if with_pairs:
-            beside = made.add_subplot(grid[down, 1], sharex=apart)
-            apart = apart or beside
-            pairs(beside, line[0], panels[down], frame)
+            axes = made.add_subplot(grid[down, 1], sharex=first.get(True))
+            first.setdefault(True, axes)
+            pairs(axes, line[0], panels[down], frame)
+            bottom(axes, last=down == len(lines) - 1)
     return made
+
+
+def bottom(axes: Axes, *, last: bool) -> None:
+    """Numbers and what they are stand only below the last of several."""
+    if not last:
+        axes.set(xlabel="")
+        axes.tick_params(labelbottom=False)
 
 
 def paired(panels: Sequence[Panel]) -> bool:
@@ -153,7 +161,7 @@ def rows(axes: Axes, count: int) -> None:
 
 def scale(axes: Axes, frame: Frame) -> None:
     """Round numbers along the axis of values."""
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if frame.percent:
         axes.xaxis.set_major_formatter(style.PERCENT)
     axes.margins(x=0.04)

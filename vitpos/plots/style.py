@@ -13,6 +13,8 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
+from vitpos.words import count_words
+
 COLUMN, PAGE = 3.5, 7.1  # inches: one column of a paper, and both
 SMALL, TEXT = 6.5, 7.5  # points
 INK, GREY, FAINT = "#000000", "#767676", "#c8c8c8"
@@ -45,7 +47,9 @@ RC: Any = {
 
 PERCENT = FuncFormatter(lambda value, _: f"{round(100 * value, 9):g}")  # of a share
 POINTS = FuncFormatter(lambda value, _: f"{100 * value:+.10g}" if abs(value) > 1e-9 else "0")
-PLAIN = FuncFormatter(lambda value, _: f"{value:.10g}")
+PLAIN = FuncFormatter(
+    lambda value, _: f"{value:.10g}" if abs(value) < 10000 else count_words(value)
+)
 
 
 class Look(NamedTuple):

@@ -23,7 +23,7 @@ def tags(panels: Sequence[Sequence[Point]], baseline: str | None) -> dict[str, s
     if len(names) > MANY:
         worth = {p.label for p in points if p.standing != "dominated"} | {baseline}
         names = [name for name in names if name in worth]
-    if len(names) <= NAMES and len(panels) == 1:
+    if len(names) <= (NAMES if len(panels) == 1 else NAMES // 2):
         return {name: name for name in names}
     return {name: str(number) for number, name in enumerate(names, start=1)}
 
