@@ -62,7 +62,7 @@ def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figu
     for place, panel in enumerate(panels):
         axes = made.add_subplot(grid[divmod(place, across)])
         stairs = draw(axes, panel, baseline, frame, scale)
-        finish(axes, panel, frame, x, named=not columns)
+        finish(axes, panel, frame, x, room(list(said) if not columns else []))
         drawn.append((axes, panel, stairs))
     key(made.add_subplot(grid[down, :]), panels, baseline, 2 if width == COLUMN else 4)
     for place, column in enumerate(columns):
@@ -109,13 +109,19 @@ def reach(middle: float, ends: Sequence[float], scale: float = 1) -> list[list[f
     return [[max(0.0, middle - low) / scale], [max(0.0, high - middle) / scale]]
 
 
-def finish(axes: Axes, panel: Panel, frame: Frame, x: str, *, named: bool) -> None:
-    """Limits, ticks and what they mean; `named`: with room for names at both sides."""
+def room(names: Sequence[str]) -> float:
+    """The share of the width that is kept free at both sides for the names of points."""
+    return min(0.35, 0.06 + 0.022 * max(map(len, names), default=0))
+
+
+def finish(axes: Axes, panel: Panel, frame: Frame, x: str, beside: float) -> None:
+    """Limits, ticks and what they mean."""
     axes.set(xlabel=x, ylabel=frame.y)
     axes.set_title(panel.title, loc="left")
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if frame.percent:
         axes.yaxis.set_major_formatter(style.PERCENT)
-    axes.margins(0.2 if named else 0.06, 0.08)
+    axes.margins(beside, 0.08)
     costs = [p.cost for p in panel.points]
     if max(costs) >= WIDE * min(costs) > 0:
         axes.set_xscale("log")

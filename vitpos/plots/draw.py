@@ -55,13 +55,15 @@ def curves(scene: Scene, wanted: Wanted) -> Drawn | str:
     panels = panels_of(scene, lambda row, name: series.curve(row, name, metric, against))
     if not panels:
         return f"no run has a curve of {metric}"
-    counts = [line.n for panel in panels for line in panel.lines]
-    unfinished = any(not t.counts for p in panels for line in p.lines for t in line.traces)
-    told = "Dotted, ending in ×: runs that did not finish" if unfinished else ""
+    all_lines = [line for panel in panels for line in panel.lines]
+    unfinished = any(not trace.counts for line in all_lines for trace in line.traces)
+    told = [
+        lines.told(panels, scene.baseline, words(scene.answer.metric)),
+        "Dotted, ending in ×: runs that did not finish" if unfinished else "",
+        "The steepest first steps are left out" if lines.cut(all_lines) else "",
+    ]
     title = scene.title(words(metric))
-    caption = scene.caption(
-        band(counts), lines.told(panels, scene.baseline, words(scene.answer.metric)), told
-    )
+    caption = scene.caption(band([line.n for line in all_lines]), *told)
     frame = lines.Frame(title, caption, AXES[against], axis(metric), is_share(metric))
     figure = lines.picture(panels, scene.baseline, frame)
     return Drawn(named("curves", metric, against), figure, title, caption)

@@ -6,7 +6,7 @@ from math import cos, hypot, pi, sin
 from typing import NamedTuple
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
-NEAR, FAR = 6.0, 90.0  # from its point: a name needs no line to it; is no longer looked for
+NEAR, FAR = 6.0, 70.0  # from its point: a name needs no line to it; is no longer looked for
 LINE, CROSSED = 10.0, 12.0  # what it costs to lie on a line, and to be crossed by one
 CLEAR, STRANGE = 3.0, 15.0  # how much nearer than others its point must be; what it costs if not
 
@@ -55,13 +55,14 @@ def around(
 
     All in the same unit, that of a printer's point. No name lies on another name or on one of the
     `markers`, of which the points are some. To be nearer to another of them than to its own, to lie
-    on a line of the picture (`lines`) or of another name, or to have its own across another name
-    costs as much as a longer way. Names come in the order given.
+    on a line of the picture (`lines`) or of another name, or to have its own line across a name or
+    marker costs as much as a longer way. Names come in the order given.
     """
     dots = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in markers]
     taken, wires, found = list[Box](), list[Box](), list[Place | None]()
     for (x, y), size in zip(points, sizes, strict=True):
         best: tuple[float, Box, bool] | None = None
+        others = [dot for dot in dots if not overlap(dot, (x - 1, y - 1, x + 1, y + 1))]
         for away, box in candidates(x, y, *size):
             if best and best[0] <= away:
                 break
@@ -69,7 +70,8 @@ def around(
                 continue
             strange = any(p != (x, y) and gap(p, box) <= gap((x, y), box) + CLEAR for p in markers)
             tied = strange or away > NEAR
-            crossed = sum(hits(bead, taken) for bead in wire(x, y, box)) if tied else 0
+            beads = wire(x, y, box) if tied else []
+            crossed = sum(hits(bead, taken) + 0.3 * hits(bead, others) for bead in beads)
             price = away + LINE * (hits(box, lines) + hits(box, wires))
             price += CROSSED * crossed + STRANGE * strange
             if best is None or price < best[0]:

@@ -15,6 +15,7 @@ from vitpos.plots.labels import spread
 from vitpos.plots.series import Line
 from vitpos.plots.style import BASELINE, COLUMN, FAINT, INK, LOOKS, PAGE, SMALL, Look
 
+CROWDED = 5  # arms in one pair of axes whose bands can still be told apart
 MULTIPLES = 24  # arms that have a small picture each; of more, only the first have colours
 EARLY, LONG = 0.15, 20  # the share of a training of so many steps that need not be seen whole
 LONGEST = 24  # letters of a name beside its line
@@ -64,7 +65,7 @@ def labels(panels: Sequence[Panel]) -> list[str]:
 
 def small(panels: Sequence[Panel]) -> bool:
     """Whether each arm has a small picture of its own."""
-    return len(panels) == 1 and style.MOST < len(panels[0].lines) <= MULTIPLES
+    return len(panels) == 1 and CROWDED < len(panels[0].lines) <= MULTIPLES
 
 
 def told(panels: Sequence[Panel], baseline: str | None, metric: str) -> str:
@@ -238,21 +239,22 @@ def limits(lines: Sequence[Line]) -> tuple[float, float]:
     One that diverged does not press all others flat: it leaves the picture, and so do the first
     steps of a long training, where all arms change most and differ least in what they are.
     """
-    values = [(x, y) for line in lines for x, y in zip(line.x, line.mean, strict=True)]
-    values += [
-        (x, end)
-        for line in lines
-        for edges in bands(line)
-        for x, *ys in zip(*edges, strict=True)
-        for end in ys
-    ]
+    values = [point for line in lines for point in zip(line.x, line.mean, strict=True)]
+    for line in lines:
+        for x, *edges in bands(line):
+            values += [point for edge in edges for point in zip(x, edge, strict=True)]
     traces = [trace for line in lines for trace in line.traces if trace.counts or not values]
     values += [point for trace in traces for point in trace.points.values()]
-    start = max(x for x, _ in values) * EARLY if len({x for x, _ in values}) > LONG else -inf
+    start = max(x for x, _ in values) * EARLY if cut(lines) else -inf
     seen = [y for x, y in values if x >= start]
     low, high = min(seen), max(seen)
     air = 0.04 * (high - low) or 0.05 * (abs(high) or 1)
     return low - air, high + air
+
+
+def cut(lines: Sequence[Line]) -> bool:
+    """Whether the first steps may leave the picture."""
+    return max(len(trace.points) for line in lines for trace in line.traces) > LONG
 
 
 def end(line: Line) -> tuple[float, float]:

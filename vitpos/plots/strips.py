@@ -24,6 +24,7 @@ class Panel:
 
     title: str
     rows: tuple[tuple[str, Row], ...]
+    base: float | None = None  # the mean of the baseline
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Frame:
 
 def picture(panels: Sequence[Panel], baseline: str | None, frame: Frame) -> Figure:
     """A strip per arm, and beside it, where there are pairs of seeds, the differences."""
-    parts = [part for panel in panels for part in parted(panel)]
+    parts = [part for panel in panels for part in parted(panel, baseline)]
     with_pairs = paired(panels)
     across = 1 if with_pairs else min(2, ceil(len(parts) / len(panels)))
     lines = [parts[i : i + across] for i in range(0, len(parts), across)]
@@ -78,12 +79,13 @@ def paired(panels: Sequence[Panel]) -> bool:
     )
 
 
-def parted(panel: Panel) -> list[Panel]:
+def parted(panel: Panel, baseline: str | None) -> list[Panel]:
     """A panel, or as many columns as its arms need."""
     count = ceil(len(panel.rows) / TALLEST)
     size = ceil(len(panel.rows) / max(1, count))
     cuts = [panel.rows[i : i + size] for i in range(0, len(panel.rows), size)]
-    return [Panel(panel.title if not i else "", rows) for i, rows in enumerate(cuts)]
+    base = next((row.mean for label, row in panel.rows if label == baseline), None)
+    return [Panel(panel.title if not i else "", rows, base) for i, rows in enumerate(cuts)]
 
 
 def strips(axes: Axes, panel: Panel, baseline: str | None, frame: Frame) -> None:
@@ -94,8 +96,8 @@ def strips(axes: Axes, panel: Panel, baseline: str | None, frame: Frame) -> None
         dots(axes, list(row.values.values()), place)
         if len(row.values) > 1:
             whisker(axes, row.mean, row.interval, place, colour)
-        if label == baseline and row.mean is not None:
-            axes.axvline(row.mean, color=INK, linewidth=0.5, linestyle=(0, (4, 3)), zorder=0)
+    if panel.base is not None:
+        axes.axvline(panel.base, color=INK, linewidth=0.5, linestyle=(0, (4, 3)), zorder=0)
     names = [f"{label}{told(row, several)}" for label, row in panel.rows]
     axes.set_yticks(range(len(names)), names)
     rows(axes, len(names))
