@@ -8,7 +8,7 @@ from typing import Any
 from run_folders import MACHINE
 
 from vitpos.answer import Answer, Row
-from vitpos.durable import Lines
+from vitpos.durable import seal
 from vitpos.records import Record
 from vitpos.statistics import Difference, family, mean_interval
 
@@ -31,13 +31,20 @@ def run(
     path = folder / f"{len(list(folder.glob('*')))}-s{seed}"
     path.mkdir(parents=True)
     end = value or 0.5
-    for epoch in range(1, epochs + 1):
-        row = {"epoch": epoch, "step": epoch, "images": 100 * epoch}
-        Lines(path / "metrics.jsonl").append(row | {"val/accuracy": end * (1 - 0.5**epoch)})
-        Lines(path / "timings.jsonl").append({"epoch": epoch, "perf/seconds": 2.0 + seed})
-    for size, accuracy in (sizes or {}).items():
-        evaluated = {"dataset": dataset, "split": "test", "image_size": size, "step": STEPS}
-        Lines(path / "evaluations.jsonl").append(evaluated | {"accuracy": accuracy})
+    each = range(1, epochs + 1)
+    evaluated = {"dataset": dataset, "split": "test", "step": STEPS}
+    files = {
+        "metrics": [
+            {"epoch": e, "images": 100 * e, "val/accuracy": end * (1 - 0.5**e)} for e in each
+        ],
+        "timings": [{"epoch": e, "perf/seconds": 2.0 + seed} for e in each],
+        "evaluations": [
+            evaluated | {"image_size": size, "accuracy": accuracy}
+            for size, accuracy in (sizes or {}).items()
+        ],
+    }
+    for name, rows in files.items():
+        (path / f"{name}.jsonl").write_bytes(b"".join(map(seal, rows)))
     summary: dict[str, Any] = {}
     if status == "finished":
         summary = {

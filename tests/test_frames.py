@@ -60,7 +60,7 @@ def test_rows_can_be_grouped_by_any_column(outputs):
 def test_curves_are_a_row_per_epoch(outputs):
     """With how long each took."""
     run = next((outputs / "s").iterdir())
-    Lines(run / "timings.jsonl").append({"epoch": 2, "step": 8, "perf/seconds": 1.5})
+    Lines(run / "timings.jsonl").rewrite([{"epoch": 2, "step": 8, "perf/seconds": 1.5}])
     curves = vitpos.load_curves(str(outputs / "s"))
     own = curves[curves["path"] == str(run)]
 

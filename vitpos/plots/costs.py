@@ -140,12 +140,12 @@ def key(axes: Axes, panels: Sequence[Panel], baseline: str | None, across: int) 
     points = [p for panel in panels for p in panel.points]
     there = {p.standing for p in points}
     handles = [
-        entry(words, edge, face, "o", 0.8 if standing == "front" else 0)
+        entry(words, edge, face, "o", 0.8 if standing == "front" else 0.0)
         for standing, (edge, face, words) in STANDINGS.items()
         if standing in there
     ]
     if any(p.label == baseline for p in points):
-        handles.append(entry("baseline", INK, "white", "D", 0))
+        handles.append(entry("baseline", INK, "white", "D", 0.0))
     place: dict[str, Any] = {"loc": "upper left", "ncols": across, "borderpad": 0}
     axes.legend(handles=handles, columnspacing=1.2, borderaxespad=0, **place)
 

@@ -63,8 +63,8 @@ def standing(
     if not any(other != own and other[0] <= own[0] and other[1] >= own[1] for other in all_):
         return "front"
     best = max(mean for price, mean in all_ if price <= own[0])
-    hope = max(sign * end for end in interval) if interval else own[1]
-    return "open" if hope >= best else "dominated"
+    reaches = interval is not None and max(sign * end for end in interval) >= best
+    return "open" if reaches else "dominated"
 
 
 def staircase(found: Sequence[Point], direction: str) -> list[tuple[float, float]]:

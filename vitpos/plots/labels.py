@@ -1,14 +1,17 @@
 """Names that do not overlap: along the side of a picture, or around points within it."""
 
 from collections.abc import Sequence
-from itertools import product
-from math import cos, hypot, pi, sin
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
+Array = npt.NDArray[np.float64]
+BEADS = 16  # places on the line from a point to its name at which something may be in the way
 NEAR, FAR = 6.0, 70.0  # from its point: a name needs no line to it; is no longer looked for
-LINE, CROSSED = 10.0, 12.0  # what it costs to lie on a line, and to be crossed by one
-CLEAR, STRANGE = 3.0, 15.0  # how much nearer than others its point must be; what it costs if not
+CLEAR = 3.0  # how much nearer to its own point than to others a name is, if there is room
+LINE, CROSSED, PASSED, STRANGE = 10.0, 12.0, 4.0, 15.0  # what it costs if it is not as it should
 
 
 class Place(NamedTuple):
@@ -58,67 +61,64 @@ def around(
     on a line of the picture (`lines`) or of another name, or to have its own line across a name or
     marker costs as much as a longer way. Names come in the order given.
     """
-    dots = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in markers]
-    taken, wires, found = list[Box](), list[Box](), list[Place | None]()
-    for (x, y), size in zip(points, sizes, strict=True):
-        best: tuple[float, Box, bool] | None = None
-        others = [dot for dot in dots if not overlap(dot, (x - 1, y - 1, x + 1, y + 1))]
-        for away, box in candidates(x, y, *size):
-            if best and best[0] <= away:
-                break
-            if not inside(box, frame) or hits(box, taken) or hits(box, dots):
-                continue
-            strange = any(p != (x, y) and gap(p, box) <= gap((x, y), box) + CLEAR for p in markers)
-            tied = strange or away > NEAR
-            beads = wire(x, y, box) if tied else []
-            crossed = sum(hits(bead, taken) + 0.3 * hits(bead, others) for bead in beads)
-            price = away + LINE * (hits(box, lines) + hits(box, wires))
-            price += CROSSED * crossed + STRANGE * strange
-            if best is None or price < best[0]:
-                best = price, box, tied
-        if best:
-            taken.append(best[1])
-            wires += wire(x, y, best[1])
-        found.append(Place(best[1][0], best[1][1], best[2]) if best else None)
+    spots = np.array(markers, float).reshape(-1, 2)
+    dots = np.hstack([spots - 3.5, spots + 3.5])
+    drawn, taken = np.array(lines, float).reshape(-1, 4), np.empty((0, 4))
+    found = list[Place | None]()
+    for point, size in zip(np.array(points, float).reshape(-1, 2), sizes, strict=True):
+        away, boxes = candidates(point, size)
+        inside = (boxes[:, :2] >= frame[:2]).all(1) & (boxes[:, 2:] <= frame[2:]).all(1)
+        free = inside & ~hits(boxes, taken).any(1) & ~hits(boxes, dots).any(1)
+        if not free.any():
+            found.append(None)
+            continue
+        away, boxes = away[free], boxes[free]
+        others = ~hits(dots, np.append(point - 1, point + 1)[None]).any(1)
+        strange = np.any(gaps(spots[others], boxes) <= gaps(point[None], boxes) + CLEAR, 1)
+        tied = strange | (away > NEAR)
+        wires = beads(point, boxes)
+        price = away + STRANGE * strange + LINE * hits(boxes, drawn).sum(1)
+        price += tied * CROSSED * through(wires, taken)
+        price += tied * PASSED * through(wires, dots[others])
+        best = int(price.argmin())
+        taken = np.vstack([taken, boxes[best]])
+        if tied[best]:
+            drawn = np.vstack([drawn, np.hstack([wires[best] - 0.5, wires[best] + 0.5])])
+        found.append(Place(float(boxes[best, 0]), float(boxes[best, 1]), bool(tied[best])))
     return found
 
 
-def gap(point: tuple[float, float], box: Box) -> float:
-    """How far a box is from a point."""
-    to = min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
-    return hypot(to[0] - point[0], to[1] - point[1])
+def candidates(point: Array, size: tuple[float, float]) -> tuple[Array, Array]:
+    """How far boxes of this size around a point are from it, the nearest first, and the boxes."""
+    ways = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    steps = np.geomspace(5, FAR, 13)
+    away, way = (grid.ravel() for grid in np.meshgrid(steps, ways, indexing="ij"))
+    half = np.array(size) / 2
+    middles = point + np.stack([np.cos(way), np.sin(way)], 1) * (away[:, None] + half)
+    return away, np.hstack([middles - half, middles + half])
 
 
-def wire(x: float, y: float, box: Box) -> list[Box]:
-    """Beads on the line from a point to its name."""
-    to = min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3])
-    count = int(hypot(to[0] - x, to[1] - y) / 4)
-    ways = [(bead + 0.5) / count for bead in range(count)]
-    beads = [(x + (to[0] - x) * way, y + (to[1] - y) * way) for way in ways]
-    return [(a - 0.5, b - 0.5, a + 0.5, b + 0.5) for a, b in beads]
+def hits(boxes: Array, others: Array) -> npt.NDArray[np.bool_]:
+    """Whether each of the boxes overlaps each of the others."""
+    one, other = boxes[:, None], others[None]
+    apart = (one[..., :2] >= other[..., 2:]) | (other[..., :2] >= one[..., 2:])
+    return np.asarray(~apart.any(-1))
 
 
-def hits(box: Box, others: Sequence[Box]) -> int:
-    """How many of the others a box overlaps."""
-    return sum(overlap(box, other) for other in others)
+def gaps(points: Array, boxes: Array) -> Array:
+    """How far each box is from each point."""
+    nearest = np.clip(points[None], boxes[:, None, :2], boxes[:, None, 2:])
+    return np.asarray(np.linalg.norm(nearest - points[None], axis=-1))
 
 
-def candidates(x: float, y: float, width: float, height: float) -> list[tuple[float, Box]]:
-    """Boxes around a point, the nearest first, with how far they are away."""
-    found = []
-    ways = [2 * pi * turn / 16 for turn in range(16)]
-    for away, way in product([5.0 * 1.25**step for step in range(14)], ways):
-        middle = x + cos(way) * (away + width / 2), y + sin(way) * (away + height / 2)
-        left, bottom = middle[0] - width / 2, middle[1] - height / 2
-        found.append((away, (left, bottom, left + width, bottom + height)))
-    return [candidate for candidate in found if candidate[0] < FAR]
+def beads(point: Array, boxes: Array) -> Array:
+    """Places on the line from a point to each box."""
+    to = np.clip(point, boxes[:, :2], boxes[:, 2:])
+    ways: Any = (np.arange(BEADS) + 0.5) / BEADS
+    return np.asarray(point + (to - point)[:, None] * ways[:, None])
 
 
-def overlap(one: Box, other: Box) -> bool:
-    """Whether two boxes have an area in common."""
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def inside(box: Box, frame: Box) -> bool:
-    """Whether a box lies within another."""
-    return frame[0] <= box[0] and frame[1] <= box[1] and box[2] <= frame[2] and box[3] <= frame[3]
+def through(wires: Array, boxes: Array) -> npt.NDArray[np.int_]:
+    """Through how many of the boxes each line goes."""
+    inner = (wires[:, :, None] > boxes[:, :2]) & (wires[:, :, None] < boxes[:, 2:])
+    return np.sum(np.any(np.all(inner, -1), 1), -1)

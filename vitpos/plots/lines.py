@@ -92,7 +92,7 @@ def single(panel: Panel, coloured: Mapping[str, Look], frame: Frame) -> Figure:
     height = axes.get_window_extent().height * 72 / made.dpi
     low, high = axes.get_ylim()
     wanted = [(end(line)[1] - low) / (high - low) * height for line in named]
-    for text, at in zip(texts, spread(wanted, SMALL * 1.25, 0, height), strict=True):
+    for text, at in zip(texts, spread(wanted, SMALL * 1.25, 0.0, height), strict=True):
         text.set_y(at / height)
     return made
 

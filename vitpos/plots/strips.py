@@ -113,7 +113,7 @@ def told(row: Row, several: bool) -> str:
     return f"  ({', '.join(said)})" if said else ""
 
 
-def dots(axes: Axes, values: Sequence[float], place: float, colour: str = GREY) -> None:
+def dots(axes: Axes, values: Sequence[float], place: int, colour: str = GREY) -> None:
     """One dot a seed; those that are equal lie one above another."""
     seen: Counter[float] = Counter()
     total = Counter(values)
@@ -135,7 +135,7 @@ def dots(axes: Axes, values: Sequence[float], place: float, colour: str = GREY) 
     )
 
 
-def whisker(axes: Axes, mean: float | None, interval: Any, place: float, colour: str) -> None:
+def whisker(axes: Axes, mean: float | None, interval: Any, place: int, colour: str) -> None:
     """A mean as a bar across, its interval as a line along."""
     if mean is None:
         return

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -49,8 +50,8 @@ def place(
     Called when the layout is final: tags are kept apart as they will be seen.
     """
     dots = 72 / figure.dpi
-    seen = axes.get_window_extent()
-    frame = (seen.x0 * dots, seen.y0 * dots, seen.x1 * dots, seen.y1 * dots)
+    left, bottom, right, top = np.multiply(axes.get_window_extent().extents, dots)
+    frame = (float(left), float(bottom), float(right), float(top))
 
     def at(x: float, y: float) -> tuple[float, float]:
         found = axes.transData.transform((x, y)) * dots
@@ -112,4 +113,4 @@ def size(figure: Figure, text: str) -> tuple[float, float]:
     drawn = figure.text(0, 0, text, size=SMALL)
     extent = drawn.get_window_extent()
     drawn.remove()
-    return extent.width * 72 / figure.dpi + 1, extent.height * 72 / figure.dpi + 0.5
+    return float(extent.width) * 72 / figure.dpi + 1, float(extent.height) * 72 / figure.dpi + 0.5
