@@ -153,7 +153,7 @@ def test_no_colour_is_used_twice(tmp_path):
 
     assert {line.get_label() for line in coloured} == {"a0", *(f"a{i}" for i in range(24, 30))}
     assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 7
-    assert [text.get_text() for text in axes.texts].sort() == ["a0"].sort()
+    assert len(axes.texts) == 7
     assert "Coloured: the first 6 by test accuracy, and a0" in found.caption
 
 

@@ -1,6 +1,6 @@
 """What all pictures of an answer share: names of its arms, conditions, and what must be told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,11 +70,10 @@ class Scene:
         parents = {run.path.parent for run in self.runs}
         return (parents.pop() if len(parents) == 1 else Path()) / "plots"
 
-    def told(self, question: object) -> str:
+    def told(self, question: Callable[[Record], str]) -> str:
         """What the runs say, all that they say if it is not the same."""
-        assert callable(question)
         finished = [run for run in self.runs if run.status == "finished"] or self.runs
-        said = sorted({str(question(run)) for run in finished})
+        said = sorted({question(run) for run in finished})
         return ", ".join(shown(text) for text in said[:3]) + (" ..." if len(said) > 3 else "")
 
     @property
