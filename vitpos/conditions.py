@@ -52,6 +52,8 @@ class Condition:
         if number is not None and wanted is not None:
             return SIGNS[self.sign](number, wanted)
         if self.sign not in ("=", "!="):
+            if found is None:
+                return False
             said = f"{self.key} is {text(found)} in some runs"
             raise BadInput(f"--where {self.word!r}: {said}, which has no order", "use = or !=")
         said = text(found)

@@ -4,8 +4,8 @@ Nothing here raises for a damaged run: it is one of the things a run can be, and
 """
 
 import fcntl
-import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,16 +50,20 @@ class Record:
         """A number of its summary by name: `test/accuracy`, `cost/params`, `perf/train_seconds`."""
         first, _, last = name.partition("/")
         inside = part(self.summary, first).get(last) if first in ("cost", "perf") else None
-        value = inside if inside is not None else part(self.summary, "metrics").get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return None
-        return float(value) if math.isfinite(value) else None
+        return finite(inside if inside is not None else part(self.summary, "metrics").get(name))
 
 
 def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A mapping within another, empty if there is none."""
     value = data.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def finite(value: Any) -> float | None:
+    """A number that can be averaged."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= sys.float_info.max else None
 
 
 def is_run(path: Path) -> bool:
