@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from vitpos import readings
+from vitpos import records
 from vitpos.answer import Answer, Row
 from vitpos.errors import BadInput
 from vitpos.plots import costs, files, fronts, lines, series, strips, style, tags
@@ -77,7 +77,7 @@ def resolution(scene: Scene, wanted: Wanted) -> Drawn | str:
         return "no run was evaluated at another size, as `vitpos eval RUN image_size=48` does"
     all_lines = [line for panel in panels for line in panel.lines]
     ticks = sorted({x for line in all_lines for trace in line.traces for x in trace.points})
-    trained = {readings.finite(run.summary.get("image_size")) for run in scene.runs} - {None}
+    trained = {records.finite(run.summary.get("image_size")) for run in scene.runs} - {None}
     mark = trained.pop() if len(trained) == 1 else None
     told = "Dotted: the size of the training" if mark is not None else ""
     title = scene.title(words(metric) + " against resolution")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from vitpos import readings
+from vitpos import readings, records
 from vitpos.answer import Row
 from vitpos.errors import BadRun
 from vitpos.records import Record, part
@@ -74,17 +74,17 @@ def trace(run: Record, metric: str, against: str) -> Trace:
         timings = folder.timings.read() if against == "seconds" else []
     except BadRun:
         rows = timings = []
-    ticks = [row for row in timings if readings.finite(row.get("perf/seconds")) is not None]
+    ticks = [row for row in timings if records.finite(row.get("perf/seconds")) is not None]
     passed = accumulate(float(row["perf/seconds"]) for row in ticks)
     clock = {row.get("epoch"): seconds for row, seconds in zip(ticks, passed, strict=True)}
     points = {}
     for row in rows:
         at = {"epochs": row.get("epoch"), "images": row.get("images")}
         epoch, x = (
-            readings.finite(row.get("epoch")),
-            readings.finite(at.get(against, clock.get(row.get("epoch")))),
+            records.finite(row.get("epoch")),
+            records.finite(at.get(against, clock.get(row.get("epoch")))),
         )
-        y = readings.finite(row.get(metric))
+        y = records.finite(row.get(metric))
         if epoch is not None and x is not None and y is not None:
             points[epoch] = (x, y)
     return Trace(run.seed, points, run.status == "finished")
@@ -109,7 +109,7 @@ def sizes(run: Record, metric: str) -> dict[int, float]:
     split, _, name = metric.partition("/")
     data, found = part(run.record, "data").get("name"), dict[int, float]()
     for row in readings.evaluations(run):  # the latest first
-        size, value = row.get("image_size"), readings.finite(row.get(name))
+        size, value = row.get("image_size"), records.finite(row.get(name))
         ours = row.get("split") == readings.SPLITS.get(split) and row.get("dataset") == data
         if ours and isinstance(size, int) and value is not None:
             found.setdefault(size, value)
