@@ -10,7 +10,6 @@ from vitpos.errors import BadRun
 
 LONGEST = 2**16  # bytes
 DEEPEST = 20
-FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # of libyaml, if PyYAML came with it
 KINDS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
 }
@@ -36,29 +35,16 @@ def read_yaml(path: Path) -> Document:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadRun(f"{path}:{line}: not UTF-8 text") from error
     try:
-        return parse(path, text, FAST)
-    except (BadRun, ValueError, RecursionError, yaml.YAMLError):
-        return told(path, text)
-
-
-def told(path: Path, text: str) -> Document:
-    """The same as the slower loader has it, which says better what is wrong."""
-    try:
-        return parse(path, text, yaml.SafeLoader)
+        stop_at_odd_tokens(path, text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        lines = dict(keys(path, node, "")) if node else {}
+        return Document(loader.construct_document(node) if node else None, lines)
     except yaml.MarkedYAMLError as error:
         raise BadRun(complaint(path, error)) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         line = text[: getattr(error, "position", 0)].count("\n") + 1
         raise BadRun(f"{path}:{line}: {getattr(error, 'reason', error)}") from error
-
-
-def parse(path: Path, text: str, kind: Any) -> Document:
-    """One document, with a loader of that kind."""
-    stop_at_odd_tokens(path, text, kind)
-    loader = kind(text)
-    node = loader.get_single_node()
-    lines = dict(keys(path, node, "")) if node else {}
-    return Document(loader.construct_document(node) if node else None, lines)
 
 
 def complaint(path: Path, error: Exception) -> str:
@@ -68,7 +54,7 @@ def complaint(path: Path, error: Exception) -> str:
     return f"{path} cannot be read: {' '.join(str(error).split())}"
 
 
-def stop_at_odd_tokens(path: Path, text: str, kind: Any) -> None:
+def stop_at_odd_tokens(path: Path, text: str) -> None:
     """Refuse what could grow or make objects, before anything is made of it."""
     if text.startswith("\ufeff"):
         raise BadRun(f"{path}:1: starts with a byte order mark")
@@ -76,7 +62,7 @@ def stop_at_odd_tokens(path: Path, text: str, kind: Any) -> None:
     opens = yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken
     starts = (*opens, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
     ends = yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken
-    for token in yaml.scan(text, kind):
+    for token in yaml.scan(text, yaml.SafeLoader):
         depth += isinstance(token, starts) - isinstance(token, ends)
         if depth > DEEPEST:
             raise BadRun(f"{where(path, token.start_mark)}: too deep")
@@ -105,6 +91,6 @@ def keys(path: Path, node: yaml.Node, name: str) -> Iterator[tuple[str, int]]:
         yield from keys(path, value, dotted)
 
 
-def where(path: Path, mark: Any) -> str:
+def where(path: Path, mark: yaml.Mark | None) -> str:
     """`file:line:column`, counted from one."""
     return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
