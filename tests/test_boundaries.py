@@ -13,7 +13,7 @@ HOMES = {
     "omegaconf": {"config"},
     "rich": {"screen", "tables"},
     "scipy": {"statistics"},
-    "tensorboard": {"board", "serve"},
+    "tensorboard": {"board", "events", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
     "timm": set(),
     "transformers": set(),

@@ -307,7 +307,7 @@ def tensorboard(
     """Open TensorBoard on exactly these runs."""
     from vitpos import records, serve
 
-    serve.serve(records.find(paths), port, say)
+    serve.serve(lambda: [records.read(path) for path in records.find(paths)], port, say)
 
 
 @app.command()
