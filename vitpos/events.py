@@ -46,9 +46,16 @@ BOXES = 9  # values of a number that get a check box each; with more the page of
 def append(path: Path, events: Iterable[Event]) -> None:
     """Add events to a file."""
     with path.open("ab") as file:
-        records = RecordWriter(file)
-        for event in events:
-            records.write(event.SerializeToString())
+        file.write(packed(events))
+
+
+def packed(events: Iterable[Event]) -> bytes:
+    """Events as they stand in a file, each with its check sums."""
+    buffer = BytesIO()
+    records = RecordWriter(buffer)
+    for event in events:
+        records.write(event.SerializeToString())
+    return buffer.getvalue()
 
 
 def files(folder: Path, suffix: str = "") -> list[Path]:

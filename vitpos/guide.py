@@ -30,14 +30,16 @@ READING = """
 
 def guide(found: Sequence[Group]) -> str:
     """All of it, as Markdown."""
-    studies = {group.study: group.runs[0].path.resolve().parent for group in found}
-    parts = [asked(name, place) for name, place in studies.items()]
-    return "\n".join([*parts, table(found), READING])
+    studies: dict[str, list[Group]] = {}
+    for group in found:
+        studies.setdefault(group.study, []).append(group)
+    parts = [f"{asked(name, own[0])}\n{table(own)}\n" for name, own in studies.items()]
+    return "\n".join([*parts, READING])
 
 
-def asked(name: str, place: Path) -> str:
+def asked(name: str, group: Group) -> str:
     """The question of a study, as it was frozen; only its name if it was not."""
-    plan = latest(place)
+    plan = latest(group.runs[0].path.resolve().parent)
     design = part(plan, "design")
     lines = [f"# {escape(name)}", ""]
     if design.get("question"):
@@ -66,7 +68,7 @@ def table(found: Sequence[Group]) -> str:
         limits = mean_interval(values)
         interval = f"{limits.low:.2%} to {limits.high:.2%}" if limits else ""
         said = "" if mean is None else f"{mean:.2%}"
-        cells = (escape(group.name), len(values), len(group.runs), said, interval)
+        cells = (escape(group.arm), len(values), len(group.runs), said, interval)
         rows.append((-(mean or 0.0), "| {} | {} of {} | {} | {} |".format(*cells)))
     head = ["| arm | runs | test accuracy | 95 % interval |", "| --- | --- | --- | --- |"]
     more = [f"\n... and {len(rows) - MOST} more arms."] if len(rows) > MOST else []

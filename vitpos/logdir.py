@@ -46,40 +46,55 @@ class Logdir:
 
     def __init__(self, top: Path, say: Callable[[str], None]) -> None:
         self.top, self.say = top, say
-        self.columns: list[Column] | None = None
-        self.configs: dict[str, Mapping[str, Value]] = {}  # by the name of a group
-        self.places: dict[Path, Path] = {}  # of the runs, by their own folders
+        self.columns: list[Column] = []
+        self.head = b""  # what every run's file of ours begins with
+        self.groups: dict[str, Group] = {}  # by name, as they were found last
+        self.configs: dict[str, Mapping[str, Value]] = {}  # of groups, by name
+        self.places: dict[Path, Path] = {}  # of runs, by their own folders
         self.rebuilt: set[Path] = set()
         self.refused: set[Path] = set()
-        self.averaged: dict[str, list[Path]] = {}  # the runs in a mean, by the name of a group
+        self.told: dict[str, list[Path]] = {}  # the runs that a row counts, by name of its group
+        self.averaged: dict[str, list[Path]] = {}  # the runs that a mean is of
 
     def show(self, runs: Sequence[Record]) -> None:
         """Show these runs, or what has changed in them; raises `BadRun` if there is nothing."""
-        found = placing.groups(runs)
-        for group in found:
-            if group.name not in self.configs:
-                self.configs[group.name] = config(group)
-        if self.columns is None:
-            self.columns = columns.varying(list(self.configs.values()))
-            self.root(found)
-        for group in found:
+        self.groups = {group.name: group for group in placing.groups(runs)}
+        for name, group in self.groups.items():
+            if name not in self.configs:
+                self.configs[name] = config(group)
+        if not self.head:
+            self.root()
+        for group in self.groups.values():
             self.group(group)
         if not self.places:
             raise BadRun("none of these runs can be shown", "`vitpos show RUN` says what is wrong")
 
-    def root(self, found: Sequence[Group]) -> None:
+    def average(self) -> None:
+        """Write the mean of each arm of which other runs are finished than the last time."""
+        for name, group in self.groups.items():
+            finished = [run.path for run in group.finished]
+            if finished != self.averaged.get(name, []):
+                self.averaged[name] = finished
+                self.mean(group)
+
+    def root(self) -> None:
         """What holds for all runs."""
-        self.tell(
-            self.top,
-            events.experiment(self.columns or [], METRICS),
+        self.columns = columns.varying(list(self.configs.values()))
+        table = events.experiment(self.columns, METRICS)
+        about = [
             events.margins({f"{name}, mean of seeds": band(name) for name in curves.METRICS}),
-            events.markdown("about", guide(found)),
-        )
+            events.markdown("about", guide(list(self.groups.values()))),
+        ]
+        self.head = events.packed([events.header(START), events.summary(START, 0, [table])])
+        text = events.packed([events.summary(START, 0, about)])
+        (self.top / OURS).write_bytes(self.head + text)
 
     def group(self, group: Group) -> None:
-        """The runs of an arm, and their mean if others count than the last time."""
-        counted = [run.path for run in group.finished]
-        changed = counted != self.averaged.get(group.name, [])
+        """The runs of an arm, and what their row tells of them all."""
+        finished = [run.path for run in group.finished]
+        changed = finished != self.told.get(group.name, [])
+        self.told[group.name] = finished
+        told = events.packed([events.summary(START, len(finished), facts(group))])
         for run in group.runs:
             new = run.path not in self.places
             place = self.places.get(run.path) or self.place(group, run)
@@ -87,12 +102,9 @@ class Logdir:
                 continue
             if run.path not in self.rebuilt:
                 link(run.path, place)
-            if counted and (new or changed):
-                told = events.summary(START, len(counted), facts(group))
-                events.append(place / OURS, [told])
-        if changed:
-            self.averaged[group.name] = counted
-            self.mean(group)
+            if new or changed:
+                with (place / OURS).open("ab") as file:
+                    file.write(told)
 
     def place(self, group: Group, run: Record) -> Path | None:
         """Make a place for a run; None if there is nothing in it that could be shown."""
@@ -105,9 +117,9 @@ class Logdir:
         row = group.name if place == wanted else f"{group.name}/{place.name}"
         started = run.record.get("started")
         began = started if isinstance(started, int | float) and math.isfinite(started) else START
-        values = columns.shown(self.configs[group.name], self.columns or [])
-        experiment = events.experiment(self.columns or [], METRICS)
-        self.tell(place, experiment, events.session(row, began, values))
+        session = events.session(row, began, columns.shown(self.configs[group.name], self.columns))
+        own = events.packed([events.summary(START, 0, [session])])
+        (place / OURS).write_bytes(self.head + own)
         self.places[run.path] = place
         return place
 
@@ -146,10 +158,6 @@ class Logdir:
         except BadRun as error:
             self.say(f"note: not in the mean: {error}")
             return []
-
-    def tell(self, place: Path, *values: events.Message) -> None:
-        """Begin our file there."""
-        events.append(place / OURS, [events.header(START), events.summary(START, 0, values)])
 
 
 def config(group: Group) -> dict[str, Value]:

@@ -21,6 +21,7 @@ CTRL_C = 130  # as an exit code
 HOST = "127.0.0.1"
 FIRST = 6006  # the port that TensorBoard tries first
 EVERY = 30.0  # seconds after which runs are looked for again
+FEW = 50  # arms whose means are there in no time
 MANY = 100  # runs that take long without the fast loader
 COLOURS = "regex:^[^/]+/([^/]+)"  # one for each arm
 
@@ -33,6 +34,8 @@ def serve(select: Callable[[], Sequence[Record]], port: int | None, say: Say) ->
         with Stop(), tempfile.TemporaryDirectory(prefix="vitpos-tensorboard-") as name:
             logdir = Logdir(Path(name), say)
             logdir.show(select())
+            if len(logdir.groups) <= FEW:
+                logdir.average()
             say(f"TensorBoard on {said(logdir)}: {address(launch(logdir.top, port))}")
             say("HPARAMS: a row per arm; CUSTOM SCALARS: intervals; TEXT: how to read them")
             if len(logdir.places) > MANY and not fast():
@@ -46,15 +49,17 @@ def serve(select: Callable[[], Sequence[Record]], port: int | None, say: Say) ->
 
 def said(logdir: Logdir) -> str:
     """How much is shown."""
-    return f"{counted(len(logdir.places), 'run')} of {counted(len(logdir.configs), 'arm')}"
+    return f"{counted(len(logdir.places), 'run')} of {counted(len(logdir.groups), 'arm')}"
 
 
 def follow(logdir: Logdir, select: Callable[[], Sequence[Record]]) -> None:
-    """Look for the runs again and again, until a signal ends it."""
+    """Write what is missing, then look for the runs again and again, until a signal ends it."""
     never = threading.Event()
+    logdir.average()
     while not never.wait(EVERY):
         try:
             logdir.show(select())
+            logdir.average()
         except (BadRun, OSError):  # somebody moves them about: what was seen stays
             continue
 
