@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "hydra": {"config"},
     "omegaconf": {"config"},
-    "rich": {"screen", "tables"},
+    "rich": {"screen"},
     "scipy": {"statistics"},
     "tensorboard": {"board", "events", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it

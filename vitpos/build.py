@@ -28,14 +28,14 @@ def network(run: Run, classes: int) -> ViT:
     """The network of `run` as it is before the first step, on the CPU in float32."""
     with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers that `draw` replaces
         model = ViT(
-            lambda trunk: embedding(run.embedding, trunk, run.seed),
+            lambda trunk: embedding(run.embedding, trunk, run.stream),
             run.backbone,
             channels=run.dataset.channels,
             image_size=run.dataset.size,
             patch_size=run.patch.size,
             classes=classes,
         )
-    draw(model, run.seed)
+    draw(model, run.stream)
     return model
 
 
@@ -44,7 +44,7 @@ def outline(run: Run, classes: int) -> ViT:
 
     def position(trunk: Trunk) -> PositionEmbedding:
         with torch.device("cpu"):
-            return embedding(run.embedding, trunk, run.seed)
+            return embedding(run.embedding, trunk, run.stream)
 
     with torch.device("meta"):
         return ViT(

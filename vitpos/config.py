@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -330,11 +330,21 @@ def fingerprint(config: Mapping[str, Any]) -> str:
 
 
 def essence(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without names, places and how often it is saved."""
+    """A config without names, places, how often it is saved, and what changes nothing."""
     data = {k: v for k, v in config.items() if k not in COSMETIC}
     data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
     data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
-    return data
+    return without_neutral(data, Run)
+
+
+def without_neutral(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    """A config without keys at the value they have in runs that are older than the key."""
+    parts = {f.name: f for f in fields(kind)}
+    return {
+        name: without_neutral(item, parts[name].type) if is_dataclass(parts[name].type) else item
+        for name, item in config.items()
+        if "absent" not in parts[name].metadata or item != parts[name].metadata["absent"]
+    }
 
 
 def arm(run: Run) -> str:

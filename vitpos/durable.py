@@ -70,7 +70,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or `BadRun` that names the file."""
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads(path.read_bytes().decode())
     except FileNotFoundError as error:
         raise BadRun(f"{path} is not there") from error
     except OSError as error:

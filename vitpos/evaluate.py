@@ -8,6 +8,7 @@ from typing import Any
 
 from vitpos import build, checkpoints, config, machine, metrics, plugins
 from vitpos.data.samples import Report
+from vitpos.data.shuffle import tile
 from vitpos.data.sources import load
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun, NoResources
@@ -49,7 +50,7 @@ def evaluate(path: Path, words: Sequence[str], report: Report, note: Any) -> dic
         model = restore(build.network(trained, len(known)), state, chosen)
         mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
         samples = getattr(data, split)
-        found = metrics.evaluate(model, samples, mean, std, chosen, size)
+        found = metrics.evaluate(model, samples, mean, std, chosen, size, tile(trained.patch))
     row = {
         "dataset": data.name,
         "split": split,

@@ -181,7 +181,7 @@ def finish(
 ) -> dict[str, Any]:
     """The one look at the test images, and the summary."""
     data = loop.data
-    test = metrics.evaluate(loop.weights, data.test, data.mean, data.std, loop.machine)
+    test = loop.evaluate(data.test)
     folder.save_predictions(test.predicted.numpy(), data.test.labels.cpu().numpy())
     measured: dict[str, float | int] = test.named("test")
     if not math.isfinite(test.loss):

@@ -55,7 +55,7 @@ def positioned(run: Run) -> PositionEmbedding:
         depth=backbone.depth,
         prefix=(backbone.pool == "cls") + backbone.registers,
     )
-    return build.embedding(run.embedding, trunk, run.seed).eval()
+    return build.embedding(run.embedding, trunk, run.stream).eval()
 
 
 def members(position: PositionEmbedding) -> list[PositionEmbedding]:

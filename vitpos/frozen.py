@@ -112,6 +112,11 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
     return Plan(study, tuple(members))
 
 
+def created(path: Path) -> str:
+    """When a plan was frozen; raises `BadRun`."""
+    return str(read_json(path).get("created") or "")
+
+
 def plans(folder: Path) -> list[Path]:
     """The frozen plans of a study's folder, the oldest first."""
     found = (folder / FOLDER).glob("*.json")

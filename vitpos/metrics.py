@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vitpos.build import is_position
 from vitpos.data.augment import normalise
 from vitpos.data.samples import Samples
+from vitpos.data.shuffle import fixed, shuffled
 from vitpos.machine import Machine
 from vitpos.vit import Attention, ViT
 
@@ -41,17 +42,28 @@ def evaluate(
     std: tuple[float, ...],
     machine: Machine,
     image_size: int | None = None,
+    shuffle: int = 0,
 ) -> Evaluation:
-    """Loss and accuracy on all of `samples`, resized to `image_size` pixels if that differs."""
+    """Loss and accuracy on all of `samples`, resized to `image_size` pixels if that differs.
+
+    `shuffle` is the side of patches that are put in random places, in pixels; 0: none are.
+    """
     was = model.training
     model.eval()
     losses, predicted = [], []
-    for pixels, labels in zip(
-        samples.pixels.split(BATCH), samples.labels.split(BATCH), strict=True
+    cells = ((image_size or samples.pixels.shape[-1]) // shuffle) ** 2 if shuffle else 0
+    places = fixed(len(samples.labels), cells).to(samples.labels.device)
+    for pixels, labels, order in zip(
+        samples.pixels.split(BATCH),
+        samples.labels.split(BATCH),
+        places.split(BATCH),
+        strict=True,
     ):
         images = normalise(pixels, mean, std)
         if image_size is not None and images.shape[-1] != image_size:
             images = F.interpolate(images, [image_size] * 2, mode="bilinear", antialias=True)
+        if shuffle:
+            images = shuffled(images, shuffle, order)
         with machine.autocast():
             scores = model(images).float()
         losses.append(F.cross_entropy(scores, labels, reduction="none").double().sum())

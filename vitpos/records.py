@@ -69,25 +69,36 @@ def is_run(path: Path) -> bool:
 
 def find(paths: Iterable[Path]) -> list[Path]:
     """The folders of all runs in these folders, each once, in order; `BadRun` if one has none."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in paths:
         if not path.exists():
             raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
         inside = list(walk(path))
         if not inside:
             raise BadRun(f"{path} holds no runs", "a run is a folder with a config.yaml")
+        top, real = os.fspath(path), os.path.realpath(path)  # no links are followed below
         for run in inside:
-            found.setdefault(run.resolve(), run)
+            found.setdefault(real + os.fspath(run)[len(top) :], run)
     return list(found.values())
 
 
 def walk(path: Path) -> Iterator[Path]:
     """The runs in a folder and below, the folder itself if it is one; none within a run."""
-    for place, folders, files in os.walk(path):
-        if any(name in files for name in MARKS):
-            folders.clear()
-            yield Path(place)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    waiting = [os.fspath(path)]
+    while waiting:
+        place, inside = waiting.pop(), list[str]()
+        try:
+            with os.scandir(place) as content:
+                for entry in content:
+                    if entry.name in MARKS and not entry.is_dir():
+                        yield Path(place)
+                        break
+                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False):
+                        inside.append(entry.path)
+                else:
+                    waiting += sorted(inside, reverse=True)
+        except OSError:  # what cannot be looked into holds nothing that can be compared
+            continue
 
 
 def read(path: Path) -> Record:
@@ -105,12 +116,11 @@ def read(path: Path) -> Record:
 
 def document(path: Path, problems: list[Problem]) -> dict[str, Any]:
     """A JSON object; nothing if the file is not there."""
-    if not path.exists():
-        return {}
     try:
         return read_json(path)
     except BadRun as error:
-        problems += error.problems
+        if not isinstance(error.__cause__, FileNotFoundError):
+            problems += error.problems
         return {}
 
 

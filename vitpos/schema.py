@@ -7,9 +7,14 @@ library, so that a whole run is checked before anything heavy is loaded.
 from dataclasses import dataclass, field
 from typing import Any
 
+from vitpos.keys import key
+
 
 def value(**limits: Any) -> Any:
-    """A field with limits: at_least, at_most, above, below, one_of."""
+    """A field with limits: at_least, at_most, above, below, one_of.
+
+    `absent` is what runs have whose config is older than the field: the value that changes nothing.
+    """
     return field(metadata=limits)
 
 
@@ -49,6 +54,7 @@ class Patch:
 
     kind: str = value(one_of=("linear",))
     size: int = value(at_least=1)
+    shuffle: bool = value(absent=False)  # in random places, anew for each image: a control
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +115,7 @@ class Run:
     backbone: Backbone = value()
     training: Training = value()
     seed: int = value(at_least=0, at_most=2**63 - 1)
+    replica: int = value(at_least=0, at_most=2**63 - 1, absent=0)  # the same arm drawn once more
     precision: str = value(one_of=("auto", "fp32", "bf16", "fp16"))
     device: str = value()  # auto, cpu, cuda, cuda:1, mps
     threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: as many as have enough to do
@@ -120,3 +127,8 @@ class Run:
     study: str = value()  # the folder inside `outputs`
     name: str | None = value()  # of the run's folder; null: made from the arm
     notes: str = value()
+
+    @property
+    def stream(self) -> int:
+        """What its random numbers belong to: the seed, or another number for each replica."""
+        return key(self.seed, "replica", self.replica) if self.replica else self.seed

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from vitpos.data.augment import Augmenter
 from vitpos.data.samples import Data, Samples
+from vitpos.data.shuffle import tile
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.keys import generator, key
 from vitpos.machine import Machine
-from vitpos.metrics import evaluate
+from vitpos.metrics import Evaluation, evaluate
 from vitpos.optim import average, learning_rate, optimiser
 from vitpos.schema import Run
 from vitpos.shapes import Labels, Pixels
@@ -65,7 +66,8 @@ class Loop:
         self.augment = Augmenter(
             run.dataset,
             self.training.augment,
-            seed=run.seed,
+            shuffle=tile(run.patch),
+            seed=run.stream,
             samples=len(self.samples.labels),
             classes=len(data.classes),
             mean=data.mean,
@@ -93,7 +95,7 @@ class Loop:
         while self.step < self.total:
             epoch = self.step // self.steps_per_epoch
             tables = self.augment.tables(epoch)
-            batches = order(self.run.seed, epoch, self.samples, self.training.batch_size)
+            batches = order(self.run.stream, epoch, self.samples, self.training.batch_size)
             for batch in batches[self.step % self.steps_per_epoch :]:
                 self.learn(batch, tables)
                 self.step += 1
@@ -152,7 +154,7 @@ class Loop:
 
     def reseed(self) -> None:
         """What dropout and stochastic depth draw belongs to (seed, step)."""
-        number = key(self.run.seed, "step", self.step)
+        number = key(self.run.stream, "step", self.step)
         torch.default_generator.manual_seed(number)
         if self.machine.device.type == "cuda":
             torch.cuda.default_generators[self.machine.device.index].manual_seed(number)
@@ -163,8 +165,7 @@ class Loop:
         trained = time.monotonic()
         loss, correct, images, norm = self.sums.tolist()
         self.sums.zero_()
-        data = self.data
-        validation = evaluate(self.weights, data.validation, data.mean, data.std, self.machine)
+        validation = self.evaluate(self.data.validation)
         if not math.isfinite(validation.loss):
             raise self.diverged(self.step, "the validation loss is not finite after step")
         row: dict[str, float | int] = {
@@ -178,6 +179,11 @@ class Loop:
             "optim/grad_norm": norm / images,
         }
         return Epoch(row, trained)
+
+    def evaluate(self, samples: Samples) -> Evaluation:
+        """The weights that count, on these images."""
+        data, side = self.data, tile(self.run.patch)
+        return evaluate(self.weights, samples, data.mean, data.std, self.machine, shuffle=side)
 
     def stop_if_diverged(self) -> None:
         """Raise `Diverged` if a loss or gradient was not finite."""

@@ -46,6 +46,8 @@ def record(kind: Any, data: object, path: str, report: Report) -> Any:
         near = get_close_matches(str(name), known, n=1)
         hint = f"did you mean {near[0]}?" if near else ""
         report(Problem(f"unknown key {join(path, name)}", hint))
+    older = {name: f.metadata["absent"] for name, f in known.items() if "absent" in f.metadata}
+    data = older | dict(data)
     for name in known.keys() - data.keys():
         report(Problem(f"{join(path, name)} is missing"))
     problems: list[Problem] = []

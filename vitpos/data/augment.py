@@ -1,7 +1,8 @@
 """From stored pixels to what the network learns from: a whole batch at once, on its device.
 
-Geometry, then a policy, on uint8; then normalisation; then erasing and mixing. Nothing here waits
-for a device or draws a number: the rows of the epoch's tables say what happens to each image.
+Geometry, then a policy, on uint8; then normalisation; then erasing, mixing and shuffling. Nothing
+here waits for a device or draws a number: the rows of the epoch's tables say what happens to each
+image.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from vitpos.data.draws import Draws
 from vitpos.data.geometry import Crop, Warp, geometric
 from vitpos.data.mix import Erase, Mix
 from vitpos.data.policies import Policy
+from vitpos.data.shuffle import Shuffle
 
 
 def normalise(
@@ -36,7 +38,8 @@ class Augmenter:
     """The changes a run asks for, as tables per epoch and a function of batches.
 
     An image is changed in a way that depends on (seed, epoch, sample) alone; only mixing looks at
-    the next image of the batch.
+    the next image of the batch. `shuffle` is the side of patches to put in random places, in
+    pixels; 0: none are.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Augmenter:
         dataset: schema.Dataset,
         augment: schema.Augment,
         *,
+        shuffle: int = 0,
         seed: int,
         samples: int,
         classes: int,
@@ -61,12 +65,13 @@ class Augmenter:
             self.moves += [Policy(augment, size=size, channels=channels, device=device)]
         self.erase = Erase(augment, size) if augment.erase else None
         self.mix = Mix(augment, size) if augment.mixup or augment.cutmix else None
+        self.shuffle = Shuffle(shuffle, size) if shuffle else None
 
     def tables(self, epoch: int) -> dict[str, Tensor]:
         """What happens to each sample in this epoch: row i belongs to sample i."""
         draws = Draws(self.seed, epoch, self.samples)
         tables: dict[str, Tensor] = {}
-        for change in (*self.moves, self.erase, self.mix):
+        for change in (*self.moves, self.erase, self.mix, self.shuffle):
             if change is not None:
                 tables |= change.tables(draws)
         return {name: table.to(self.device) for name, table in tables.items()}
@@ -88,4 +93,6 @@ class Augmenter:
         if self.erase is not None:
             images = self.erase(images, rows)
         targets = (labels[:, None] == torch.arange(self.classes, device=labels.device)).float()
-        return (images, targets) if self.mix is None else self.mix(images, targets, rows)
+        if self.mix is not None:
+            images, targets = self.mix(images, targets, rows)
+        return images if self.shuffle is None else self.shuffle(images, rows), targets

@@ -7,7 +7,7 @@ device moves it, and one change of the images switched on leaves the draws of th
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int16, Int64
 from torch import Tensor
 
 from vitpos.keys import generator
@@ -36,6 +36,12 @@ class Draws:
         return low + (high - low) * torch.rand(
             self.samples, dtype=torch.float64, generator=generator
         )
+
+    def permutations(self, purpose: str, cells: int) -> Int16[Tensor, "samples cells"]:
+        """Every order of so many things as likely as any other."""
+        shape = (self.samples, cells)
+        drawn = torch.rand(shape, dtype=torch.float64, generator=self._generator(purpose))
+        return drawn.argsort(dim=1).to(torch.int16)
 
     def beta(self, purpose: str, alpha: float) -> Float64[Tensor, " samples"]:
         """Beta(alpha, alpha), as g / (g + h) with g and h from Gamma(alpha).
