@@ -104,6 +104,10 @@ Plugins = Annotated[
         callback=trust,
     ),
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -294,10 +298,7 @@ def compare(
     at: Annotated[
         str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
-    ] = None,
+    where: Where = None,
     group_by: Annotated[
         str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
     ] = None,
@@ -334,15 +335,16 @@ def compare(
 @app.command()
 def tensorboard(
     paths: Paths,
+    where: Where = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="0: any; without it, the first free one from 6006."),
     ] = None,
 ) -> None:
-    """Open TensorBoard on exactly these runs."""
-    from vitpos import records, serve
+    """Open TensorBoard on exactly these runs: a row per arm, and means with intervals."""
+    from vitpos import placing, serve
 
-    serve.serve(lambda: [records.read(path) for path in records.find(paths)], port, say)
+    serve.serve(lambda: placing.find(paths, where or []), port, say)
 
 
 @app.command()

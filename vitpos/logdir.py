@@ -23,7 +23,7 @@ from vitpos.curves import Curve
 from vitpos.errors import BadRun
 from vitpos.guide import guide
 from vitpos.placing import Group
-from vitpos.plain_yaml import read_yaml
+from vitpos.plain_yaml import read_plain
 from vitpos.records import Record
 from vitpos.statistics import mean_interval
 
@@ -56,9 +56,9 @@ class Logdir:
         self.told: dict[str, list[Path]] = {}  # the runs that a row counts, by name of its group
         self.averaged: dict[str, list[Path]] = {}  # the runs that a mean is of
 
-    def show(self, runs: Sequence[Record]) -> None:
+    def show(self, groups: Sequence[Group]) -> None:
         """Show these runs, or what has changed in them; raises `BadRun` if there is nothing."""
-        self.groups = {group.name: group for group in placing.groups(runs)}
+        self.groups = {group.name: group for group in groups}
         for name, group in self.groups.items():
             if name not in self.configs:
                 self.configs[name] = config(group)
@@ -164,7 +164,7 @@ def config(group: Group) -> dict[str, Value]:
     """The config of an arm by dotted path, from the first of its runs that can be read."""
     for run in group.runs:
         try:
-            data = read_yaml(run.path / "config.yaml").data
+            data = read_plain(run.path / "config.yaml")
         except BadRun:
             continue
         if isinstance(data, dict):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from vitpos.errors import BadInput, BadRun, Interrupted
 from vitpos.logdir import Logdir
-from vitpos.records import Record
+from vitpos.placing import Group
 from vitpos.signals import Stop
 from vitpos.words import counted
 
@@ -28,7 +28,7 @@ COLOURS = "regex:^[^/]+/([^/]+)"  # one for each arm
 Say = Callable[[str], None]
 
 
-def serve(select: Callable[[], Sequence[Record]], port: int | None, say: Say) -> None:
+def serve(select: Callable[[], Sequence[Group]], port: int | None, say: Say) -> None:
     """Show the runs that `select` finds until a signal ends it; Ctrl-C is the usual end."""
     try:
         with Stop(), tempfile.TemporaryDirectory(prefix="vitpos-tensorboard-") as name:
@@ -52,7 +52,7 @@ def said(logdir: Logdir) -> str:
     return f"{counted(len(logdir.places), 'run')} of {counted(len(logdir.groups), 'arm')}"
 
 
-def follow(logdir: Logdir, select: Callable[[], Sequence[Record]]) -> None:
+def follow(logdir: Logdir, select: Callable[[], Sequence[Group]]) -> None:
     """Write what is missing, then look for the runs again and again, until a signal ends it."""
     never = threading.Event()
     logdir.average()
