@@ -60,7 +60,14 @@ def put(run: Run, text: str, arm: str, number: int, seed: int, events: dict[str,
     )
     (folder / "config.yaml").write_text(text)
     (folder / "metrics.jsonl").write_bytes(b"".join(map(seal, told)))
-    record = {"arm": arm, "arm_identity": f"{number:064x}", "seed": seed, "created": CREATED}
+    identity = f"{1000 * number + seed:064x}"
+    record = {
+        "identity": identity,
+        "arm": arm,
+        "arm_identity": f"{number:064x}",
+        "seed": seed,
+        "created": CREATED,
+    }
     metrics = {"test/accuracy": told[-1]["val/accuracy"], "test/loss": told[-1]["val/loss"]}
     ended = {"status": "finished", "metrics": metrics, "steps": STEPS * EPOCHS}
     (folder / "record.json").write_text(json.dumps(record | {"status": "finished"}))
