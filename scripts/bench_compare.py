@@ -17,8 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,30 +37,25 @@ QUESTIONS = {
 }
 
 
-def runs(arms: int, seeds: int, outputs: Path) -> Iterator[Run]:
-    """All arms of a seed, then of the next: as many embeddings as there are, then other depths."""
-    names = config.options("embedding")
-    names.insert(0, names.pop(names.index("none")))
-    first = [
-        replace(
-            config.compose([f"embedding={names[n % len(names)]}", f"backbone.depth={4 + depth}"]),
-            outputs=str(outputs),
-        )
-        for n, depth in ((n, n // len(names)) for n in range(arms))
-    ]
-    for seed in range(seeds):
-        yield from (replace(run, seed=seed) for run in first)
+def arms(count: int, outputs: Path) -> list[Run]:
+    """`none`, then all other embeddings, then those once more in deeper networks."""
+    names = [name for name in config.options("embedding") if name != "none"]
+    words = [("embedding=none", "backbone.depth=4")]
+    for number in range(count - 1):
+        depth, index = divmod(number, len(names))
+        words.append((f"embedding={names[index]}", f"backbone.depth={4 + depth}"))
+    return [replace(config.compose(two), outputs=str(outputs)) for two in words]
 
 
-def put(folder: Path, run: Run, accuracy: float) -> None:
+def put(folder: Path, run: Run, fingerprints: tuple[str, str], accuracy: float) -> None:
     """The folder of a finished run; not synced, which nobody who reads can tell."""
-    folder.mkdir(parents=True)
-    (folder / "checkpoints").mkdir()
+    identity, arm_identity = fingerprints
+    (folder / "checkpoints").mkdir(parents=True)
     data = {"name": run.dataset.name, "digest": "0" * 64, "train": 3500, "test": 1000}
-    known = {"identity": config.identity(run), "arm": config.arm(run), "seed": run.seed}
+    known = {"identity": identity, "arm": config.arm(run), "seed": run.seed}
     record = known | {
         "format": 1,
-        "arm_identity": config.arm_identity(run),
+        "arm_identity": arm_identity,
         "embedding": list(run.embedding),
         "created": CREATED,
         "machine": MACHINE | {"versions": {"vitpos": "0.1.0"}, "git": "0" * 12},
@@ -85,19 +79,18 @@ def put(folder: Path, run: Run, accuracy: float) -> None:
         (folder / name).write_text("\n")
 
 
-def fill(outputs: Path, arms: int, seeds: int) -> None:
+def fill(outputs: Path, count: int, seeds: int) -> None:
     """A folder of runs; each arm is a little better than the one before."""
     noise = random.Random(0)
-    texts: dict[str, str] = {}
-    for number, run in enumerate(runs(arms, seeds, outputs)):
-        folder = outputs / run.study / f"{config.arm(run)}-{number}-s{run.seed}"
-        put(folder, run, 0.7 + number % arms / 1000 + noise.gauss(0, 0.003))
-        arm = config.arm_identity(run)
-        if arm not in texts:
-            texts[arm] = config.dump(replace(run, seed=0))
-        (folder / "config.yaml").write_text(
-            texts[arm].replace("\nseed: 0\n", f"\nseed: {run.seed}\n")
-        )
+    for number, run in enumerate(arms(count, outputs)):
+        text, data = config.dump(run), asdict(run)
+        arm = config.fingerprint(config.without_seed(data))
+        for seed in range(seeds):
+            folder = outputs / run.study / f"{config.arm(run)}-{number}-s{seed}"
+            own = config.fingerprint(data | {"seed": seed}), arm
+            put(folder, replace(run, seed=seed), own, 0.7 + number / 1000 + noise.gauss(0, 0.003))
+            text_of_seed = text.replace("\nseed: 0\n", f"\nseed: {seed}\n")
+            (folder / "config.yaml").write_text(text_of_seed)
 
 
 def timed(words: list[str]) -> dict[str, float]:

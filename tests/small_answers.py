@@ -40,16 +40,17 @@ def difference(
     found = [values[seed] - others[seed] for seed in seeds]
     sd = statistics.stdev(found) if len(found) > 1 else None
     known = said is not Verdict.FEW and sd is not None
+    certain = said in (Verdict.BETTER, Verdict.WORSE)
     return Difference(
         seeds=seeds,
         mean=statistics.fmean(found) if found else None,
         sd=sd,
         interval=around(found) if known else None,
         simultaneous=around(found, 1.25) if known else None,
-        p=0.0021 if known else None,
-        holm=0.0042 if known else None,
+        p=(0.0021 if certain else 0.3052) if known else None,
+        holm=(0.0042 if certain else 0.3052) if known else None,
         effect=1.75 if known else None,
-        wins=sum((value > 0) + (value == 0) / 2 for value in found),
+        wins=sum(((value > 0) + (value == 0) / 2 for value in found), start=0.0),
         share=Interval(0.4782, 1.0) if known else None,
         correlation=0.22 if known else None,
         correlation_interval=Interval(-0.82, 0.92) if known else None,

@@ -283,6 +283,42 @@ def show(path: RunPath, json: Json = False) -> None:
 
 
 @app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", autocompletion=complete_runs)],
+    second: Annotated[Path, typer.Argument(metavar="B", autocompletion=complete_runs)],
+    json: Json = False,
+) -> None:
+    """Show where two runs differ: config, code, environment, numbers."""
+    from vitpos import diff as side_by_side
+    from vitpos.plain import json_text
+
+    found = side_by_side.facts(first, second)
+    say(json_text(found) if json else "\n".join(side_by_side.lines(found)))
+
+
+@app.command()
+def rerun(
+    path: RunPath,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Only so many epochs, from the first on.")
+    ] = None,
+    json: Json = False,
+    plugin: Plugins = None,
+) -> None:
+    """Do a finished run again and compare every number: 0 if all bits are the same, else 1."""
+    from vitpos.plain import json_text
+    from vitpos.screen import watching
+
+    with watching(quiet=json) as show:
+        from vitpos import rerun as again
+
+        found = again.rerun(path, show, epochs)
+    say(json_text(found) if json else "\n".join(again.lines(found)))
+    if not found["same"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def compare(
     paths: Annotated[
         list[Path] | None,

@@ -74,7 +74,7 @@ def correct(path: Path) -> np.ndarray | None:
     try:
         if path.stat().st_size > LARGEST:
             return None
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             bits, count = file["correct"], len(file["labels"])
         if bits.dtype != np.uint8 or bits.ndim != 1 or len(bits) != (count + 7) // 8:
             return None

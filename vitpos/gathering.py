@@ -5,9 +5,7 @@ wherever in `outputs` they lie; of several plans the newest counts. Any other fo
 runs in them.
 """
 
-import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,27 +44,14 @@ class Gathered:
     notes: tuple[str, ...]
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """No search for garbage while much is read that stays: it takes a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def gather(paths: Sequence[Path]) -> Gathered:
     """All that lies there; raises `BadRun` for a place without runs and for a damaged plan."""
-    with undisturbed():
-        file = plan_of(paths)
-        if file is not None:
-            return planned(source(file))
-        found = [records.read(path) for path in records.find(paths)]
-        problems = tuple(problem.message for run in found for problem in run.problems)
-        return Gathered(tuple(arms(found)), None, problems)
+    file = plan_of(paths)
+    if file is not None:
+        return planned(source(file))
+    found = [records.read(path) for path in records.find(paths)]
+    problems = tuple(problem.message for run in found for problem in run.problems)
+    return Gathered(tuple(arms(found)), None, problems)
 
 
 def plan_of(paths: Sequence[Path]) -> Path | None:

@@ -57,7 +57,7 @@ def tests(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for i in range(count - 1):
         differences = values[i] - values[i + 1 :]
         known = np.isfinite(differences)
-        for pattern in np.unique(known, axis=0):
+        for pattern in known[:1] if known.all() else np.unique(known, axis=0):
             n = int(pattern.sum())
             if n < FEWEST:
                 continue

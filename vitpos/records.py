@@ -59,7 +59,7 @@ class Record:
 def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A mapping within another, empty if there is none."""
     value = data.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def is_run(path: Path) -> bool:
@@ -104,8 +104,9 @@ def walk(path: Path) -> Iterator[Path]:
 def read(path: Path) -> Record:
     """The record and the summary of a run; what cannot be read is told in `problems`."""
     problems: list[Problem] = []
-    record = document(path / "record.json", problems)
-    summary = document(path / "summary.json", problems)
+    place = os.fspath(path)
+    record = document(f"{place}/record.json", problems)
+    summary = document(f"{place}/summary.json", problems)
     if not (path / "config.yaml").is_file():
         problems.append(Problem(f"{path / 'config.yaml'} is not there"))
     status = state(path, record, summary)
@@ -114,7 +115,7 @@ def read(path: Path) -> Record:
     return Record(path, "damaged" if problems else status, record, summary, tuple(problems))
 
 
-def document(path: Path, problems: list[Problem]) -> dict[str, Any]:
+def document(path: str, problems: list[Problem]) -> dict[str, Any]:
     """A JSON object; nothing if the file is not there."""
     try:
         return read_json(path)

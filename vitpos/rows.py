@@ -114,8 +114,8 @@ def order(rows: Sequence[Row], by: str, direction: str) -> list[Row]:
     places = {row.condition: place for place, row in reversed(list(enumerate(rows)))}
     sign = -1 if direction == "up" else 1
 
-    def key(row: Row) -> tuple[int, bool, float, str]:
-        value: float | None = 0.0
+    def key(row: Row) -> tuple[int, bool, float | int, str]:
+        value: float | int | None = 0.0
         if by == "metric":
             value = None if row.mean is None else sign * row.mean
         elif by == "difference":

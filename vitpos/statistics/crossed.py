@@ -10,7 +10,7 @@ import math
 import numpy as np
 from jaxtyping import Shaped
 
-from vitpos.statistics.intervals import FEWEST, Interval, student
+from vitpos.statistics.intervals import FEWEST, Interval, Number, student
 
 Results = Shaped[np.ndarray, "seeds images"]  # right or wrong, or a loss
 
@@ -45,7 +45,7 @@ def mean_squares(values: Results) -> tuple[float, float, float]:
     return of_seeds, of_images, max(0.0, residue) / ((seeds - 1) * (images - 1))
 
 
-def variance(squares: tuple[float, float, float], shape: tuple[int, ...]) -> tuple[float, float]:
+def variance(squares: tuple[float, float, float], shape: tuple[int, ...]) -> tuple[float, Number]:
     """Of the mean, and its degrees of freedom."""
     seeds, images = shape
     of_seeds, of_images, residue = squares

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-
 from vitpos.statistics.intervals import (
     FEWEST,
     Interval,
+    Number,
     bounds,
     correlation,
     correlation_interval,
@@ -65,7 +64,7 @@ class Rules:
 
     alpha: float  # of all comparisons of this look together
     level: float  # of one comparison
-    smallest_effect: float
+    smallest_effect: Number
     sign: int  # 1 if more is better, else -1
 
 
@@ -103,8 +102,7 @@ def difference(
 
 def around(pairs: Pairs, level: float) -> Interval:
     """The t interval of the mean difference that misses the truth with probability `level`."""
-    mean, sd = np.asarray(pairs.mean), np.asarray(pairs.sd)
-    low, high = bounds(mean, sd, len(pairs.seeds), level)
+    low, high = bounds(pairs.mean, pairs.sd, len(pairs.seeds), level)
     return Interval(float(low), float(high))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from vitpos.statistics.crossed import on_new_images
 from vitpos.statistics.differences import Difference, Rules, difference
-from vitpos.statistics.intervals import FEWEST, Interval
+from vitpos.statistics.intervals import FEWEST, Interval, Number
 from vitpos.statistics.pairs import Pairs, p_value, pair
 
 Images = Callable[[str, int], np.ndarray | None]
@@ -19,11 +19,11 @@ SIGNS = {"up": 1, "down": -1}
 
 
 def family(
-    arms: Mapping[str, Mapping[int, float]],
+    arms: Mapping[str, Mapping[int, Number]],
     against: Mapping[str, str],
     *,
     alpha: float,
-    smallest_effect: float,
+    smallest_effect: Number,
     direction: str,
     looks: int = 1,
     images: Images | None = None,
@@ -49,10 +49,10 @@ def family(
 
 
 def check(
-    arms: Mapping[str, Mapping[int, float]],
+    arms: Mapping[str, Mapping[int, Number]],
     against: Mapping[str, str],
     alpha: float,
-    smallest_effect: float,
+    smallest_effect: Number,
     direction: str,
     looks: int,
 ) -> None:
@@ -73,7 +73,7 @@ def p_of(pairs: Pairs) -> float | None:
     n = len(pairs.seeds)
     if n < FEWEST or not pairs.differences.any():
         return None
-    return float(p_value(np.asarray(pairs.mean), np.asarray(pairs.sd), n))
+    return float(p_value(pairs.mean, pairs.sd, n))
 
 
 def holm(raw: Sequence[float | None]) -> list[float | None]:

@@ -7,6 +7,7 @@ are those of `scipy.special`, because importing `scipy.stats` takes longer than 
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ FEWEST = 3  # values that an interval needs
 ROUNDING = 8 * np.finfo(float).eps  # relative; what lies below is an artefact of subtracting
 
 Values = Float[np.ndarray, "*batch n"]
-Numbers = Float[np.ndarray, "*batch"]
+Numbers = Float[np.ndarray, "*batch"] | float
+Number = float | int
 
 
 class Interval(NamedTuple):
@@ -27,7 +29,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval | None:
+def mean_interval(values: Iterable[Number], confidence: float = 0.95) -> Interval | None:
     """Where the mean over all seeds lies (Student 1908); None for fewer than three values."""
     known = finite(values)
     if known.size < FEWEST:
@@ -38,25 +40,27 @@ def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
 
 def mean_bounds(values: Values, level: float) -> tuple[Numbers, Numbers]:
     """Both ends of the interval that misses the true mean with probability `level`."""
-    return bounds(np.asarray(values.mean(-1)), deviation(values), values.shape[-1], level)
+    return bounds(values.mean(-1), deviation(values), values.shape[-1], level)
 
 
 def bounds(mean: Numbers, sd: Numbers, n: int, level: float) -> tuple[Numbers, Numbers]:
     """The same from the mean and the standard deviation of `n` values."""
     reach = student(level, n - 1) * sd / math.sqrt(n)
-    return np.asarray(mean - reach), np.asarray(mean + reach)
+    return mean - reach, mean + reach
 
 
 def deviation(values: Values) -> Numbers:
     """The standard deviation, of n - 1 degrees of freedom."""
-    return np.asarray(values.std(-1, ddof=1))
+    return values.std(-1, ddof=1)
 
 
-def student(level: float, freedom: float) -> float:
+@lru_cache(maxsize=100_000)
+def student(level: float, freedom: Number) -> float:
     """What Student's t exceeds, in absolute value, with probability `level`."""
     return -float(special.stdtrit(freedom, level / 2))
 
 
+@lru_cache(maxsize=100_000)
 def exact_share(k: int, n: int, confidence: float = 0.95) -> Interval:
     """The probability of what happened `k` times in `n` (Clopper and Pearson 1934)."""
     if not 0 <= k <= n:
@@ -67,7 +71,7 @@ def exact_share(k: int, n: int, confidence: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
-def wilson(k: float, n: int, confidence: float = 0.95) -> Interval:
+def wilson(k: Number, n: int, confidence: float = 0.95) -> Interval:
     """The same for many `n`, where the exact interval is too wide (Wilson 1927)."""
     if not (0 <= k <= n and n > 0):
         raise ValueError(f"{k} of {n} is no share")
@@ -77,7 +81,7 @@ def wilson(k: float, n: int, confidence: float = 0.95) -> Interval:
     return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def share(wins: float, n: int, confidence: float = 0.95) -> Interval:
+def share(wins: Number, n: int, confidence: float = 0.95) -> Interval:
     """Of `wins` that may be halves: exact below ten, where half a win is none and one as well."""
     if n >= 10:
         return wilson(wins, n, confidence)
@@ -108,7 +112,7 @@ def correlation_interval(r: float, n: int, confidence: float = 0.95) -> Interval
     return Interval(math.tanh(math.atanh(r) - reach), math.tanh(math.atanh(r) + reach))
 
 
-def finite(values: Iterable[float]) -> Float[np.ndarray, " n"]:
+def finite(values: Iterable[Number]) -> Float[np.ndarray, " n"]:
     """As an array; raises `ValueError` for what is no number, which would poison every result."""
     known = np.fromiter(values, float)
     if not np.isfinite(known).all():

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-from vitpos.statistics.intervals import ROUNDING, Numbers, deviation, finite
+from vitpos.statistics.intervals import ROUNDING, Number, Numbers, deviation, finite
 
 FLIPPED = range(6, 31)  # pairs: fewer cannot reach 0.05, more have too many signs to try all
 
@@ -49,7 +49,7 @@ class Pairs:
         return 0.0 if sd <= float(self.rounding.max()) else sd
 
 
-def pair(arm: Mapping[int, float], baseline: Mapping[int, float]) -> Pairs:
+def pair(arm: Mapping[int, Number], baseline: Mapping[int, Number]) -> Pairs:
     """By seed; raises `ValueError` for a value that is not finite."""
     seeds = tuple(sorted(arm.keys() & baseline.keys()))
     return Pairs(seeds, finite(arm[s] for s in seeds), finite(baseline[s] for s in seeds))
@@ -59,7 +59,7 @@ def p_value(mean: Numbers, sd: Numbers, n: int) -> Numbers:
     """Of the two-sided paired t test (Student 1908); 0 without spread, NaN if all are zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(mean) / (sd / math.sqrt(n))
-    return np.asarray(2 * special.stdtr(n - 1, -t))
+    return 2 * special.stdtr(n - 1, -t)
 
 
 def hedges(pairs: Pairs) -> float:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from scipy import special
 
-from vitpos.statistics.intervals import FEWEST, Interval, student
+from vitpos.statistics.intervals import FEWEST, Interval, Number, student
 
 POWER = 0.8
 MOST_SEEDS = 100_000  # a need is counted no further: it means this many, or more
@@ -22,7 +22,7 @@ def power(shift: float, n: int, level: float) -> float:
     return 1 - below(edge, shift, freedom) + (0.0 if math.isnan(far) else far)
 
 
-def below(edge: float, shift: float, freedom: float) -> float:
+def below(edge: float, shift: float, freedom: int) -> float:
     """The chance that the noncentral t lies below `edge`."""
     chance = float(special.nctdtr(freedom, shift, edge))
     if not math.isnan(chance):
@@ -48,17 +48,20 @@ def detectable(sd: float, n: int, level: float) -> float:
     return sd / math.sqrt(n) * found(n, level)
 
 
-def detectable_range(sd: float, n: int, level: float, confidence: float = 0.95) -> Interval:
-    """The same for both ends of the interval in which the true standard deviation lies."""
-    tail = (1 - confidence) / 2
-    low, high = (
-        detectable(sd * math.sqrt((n - 1) / float(special.chdtri(n - 1, chance))), n, level)
-        for chance in (tail, 1 - tail)
-    )
+def detectable_range(sd: float, n: int, level: float) -> Interval:
+    """The same for both ends of the 95 % interval in which the true standard deviation lies."""
+    low, high = deviation_range(n)
+    return Interval(detectable(sd * low, n, level), detectable(sd * high, n, level))
+
+
+@lru_cache(maxsize=100_000)
+def deviation_range(n: int) -> Interval:
+    """The true standard deviation of `n` normal values in units of theirs, 95 %."""
+    low, high = (math.sqrt((n - 1) / float(special.chdtri(n - 1, p))) for p in (0.025, 0.975))
     return Interval(low, high)
 
 
-def needed(sd: float, difference: float, level: float) -> int:
+def needed(sd: float, difference: Number, level: float) -> int:
     """The pairs that find a true difference with this standard deviation, at most `MOST_SEEDS`."""
     ratio = difference / sd
 
@@ -67,8 +70,9 @@ def needed(sd: float, difference: float, level: float) -> int:
 
     if not enough(MOST_SEEDS):
         return MOST_SEEDS
-    normal = -float(special.ndtri(level / 2)) + float(special.ndtri(POWER))
-    n = max(FEWEST, math.floor((normal / ratio) ** 2))  # t needs a few more than the normal
+    edge = -float(special.ndtri(level / 2))
+    near = ((edge + float(special.ndtri(POWER))) / ratio) ** 2 + edge**2 / 2  # Guenther 1981
+    n = max(FEWEST, math.floor(near))
     while n > FEWEST and enough(n - 1):
         n -= 1
     while not enough(n):

@@ -28,6 +28,16 @@ class Sheet:
         return {(row.condition, row.label): row for row in self.answer.rows}
 
     @cached_property
+    def bases(self) -> set[tuple[str, str | None]]:
+        """Condition and label of what others are compared with."""
+        return {(row.condition, row.baseline) for row in self.answer.rows}
+
+    def base(self, row: Row) -> Row | None:
+        """What an arm is compared with; itself, if others are compared with it."""
+        own = row.baseline is None and (row.condition, row.label) in self.bases
+        return row if own else self.arms.get((row.condition, row.baseline or ""))
+
+    @cached_property
     def ranks(self) -> Counter[tuple[str, int | None]]:
         """How many arms of a condition share a rank."""
         return Counter((row.condition, row.rank) for row in self.answer.rows)
@@ -152,7 +162,7 @@ def deviation(sheet: Sheet, said: Difference) -> str:
 
 def verdict(sheet: Sheet, row: Row) -> str:
     """What may be said of it."""
-    return verdicts.verdict(sheet.answer, row, sheet.arms)
+    return verdicts.verdict(sheet.answer, row, sheet.base(row))
 
 
 def rank(sheet: Sheet, row: Row) -> str:

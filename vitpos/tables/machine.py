@@ -126,7 +126,7 @@ def facts(sheet: Sheet, row: Row, *, timings: bool) -> Facts:
         "lowest": min(values, default=None),
         "highest": max(values, default=None),
         "rank": row.rank,
-        "verdict": word(row),
+        "verdict": word(row, sheet.base(row)),
         **compared(row.difference),
         **ends("failed", row.lost_share.get("failed")),
         **ends("diverged", row.lost_share.get("diverged")),
@@ -176,13 +176,13 @@ def counted(value: float | int | None) -> int | None:
     return None if value is None else round(value)
 
 
-def word(row: Row) -> str:
+def word(row: Row, base: Row | None) -> str:
     """The verdict as one of a few words."""
     if row.lost.get("stopped"):
         return "stopped"
     if not row.values:
         return "no result"
-    if row.baseline is None:
+    if base is row:
         return "baseline"
     return "not compared" if row.difference is None else row.difference.verdict.value
 

@@ -12,17 +12,18 @@ from vitpos.tables.verdicts import tone
 BOLD = ("mean", "verdict")  # of an arm that is better, and of no other
 MARKED = re.compile(r"[\\`*\[\]|$~]|(?<![^\W_])_|_(?![^\W_])")  # underscores within words are text
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "#": "&#35;", "!": "&#33;"}
+LISTED = re.compile(r"^(\d*)([-+=.)])")
 LINKED = re.compile(r"(?<=\w)(://)|(?<=www)(\.)", re.IGNORECASE)
 
 
 def render(sheet: Sheet, columns: Sequence[Filled], below: Sequence[Remark]) -> str:
     """A table for each condition, and a paragraph for each line below."""
-    parts = [escaped(sheet.answer.question)] if sheet.answer.question else []
+    parts = [paragraph(sheet.answer.question)] if sheet.answer.question else []
     for condition, rows in blocks(sheet.answer.rows).items():
         if condition:
             parts.append(f"#### {escaped(condition)}")
         parts.append(table(sheet, columns, rows))
-    return "\n\n".join([*parts, *(escaped(remark.line()) for remark in below)])
+    return "\n\n".join([*parts, *(paragraph(remark.line()) for remark in below)])
 
 
 def table(sheet: Sheet, columns: Sequence[Filled], rows: Sequence[int]) -> str:
@@ -42,6 +43,11 @@ def table(sheet: Sheet, columns: Sequence[Filled], rows: Sequence[int]) -> str:
             ]
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def paragraph(text: str) -> str:
+    """Text that is no list and no code, however it starts."""
+    return LISTED.sub(lambda found: f"{found[1]}\\{found[2]}", escaped(text.strip()))
 
 
 def escaped(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from vitpos.answer import LOST, Row
@@ -45,21 +44,17 @@ def remarks(sheet: Sheet, *, timings: bool) -> list[Remark]:
         found.append(Remark("caption", "; ".join(said)))
     found += [Remark("warning", text) for text in answer.warnings]
     found += [Remark("note", text) for text in answer.notes]
-    return found if timings else [anywhere(remark, answer.rows) for remark in found]
+    return found if timings else anywhere(found, answer.rows)
 
 
-def anywhere(remark: Remark, rows: Sequence[Row]) -> Remark:
-    """The same without the places of its runs."""
-    text = remark.text
-    for folder in folders(rows):
-        text = text.replace(f"{folder}/", "")
-    return remark._replace(text=text)
-
-
-def folders(rows: Sequence[Row]) -> list[Path]:
-    """Where the runs are, the longest first."""
-    found = {run.path.parent for row in rows for run in row.runs}
-    return sorted(found - {Path()}, key=lambda path: (-len(str(path)), str(path)))
+def anywhere(found: Sequence[Remark], rows: Sequence[Row]) -> list[Remark]:
+    """The same without the folders that hold the runs."""
+    places = {str(run.path).rpartition("/")[0] for row in rows for run in row.runs}
+    folders = sorted(places - {""}, key=lambda place: (-len(place), place))
+    texts = [remark.text for remark in found]
+    for folder in folders:
+        texts = [text.replace(f"{folder}/", "") for text in texts]
+    return [Remark(remark.kind, text) for remark, text in zip(found, texts, strict=True)]
 
 
 def power(sheet: Sheet) -> list[str]:
@@ -166,12 +161,14 @@ def loss(row: Row, reason: str) -> str:
 def listed(seeds: Sequence[int]) -> str:
     """``seed 3``, ``seeds 0-4, 7``."""
     groups: list[list[int]] = []
-    for seed in sorted(seeds):
+    for seed in sorted(seed for seed in seeds if seed >= 0):
         if groups and seed == groups[-1][-1] + 1:
             groups[-1].append(seed)
         else:
             groups.append([seed])
     said = [f"{group[0]}-{group[-1]}" if len(group) > 1 else f"{group[0]}" for group in groups]
+    unknown = any(seed < 0 for seed in seeds)
+    said += ["unknown"] if unknown else []
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(said)}"
 
 

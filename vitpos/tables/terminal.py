@@ -1,7 +1,8 @@
 """A table as wide as a terminal, in which no number is ever cut.
 
 Names of arms are broken into lines, verdicts and titles between words. If that is not enough,
-columns leave in the order of `columns.LEAVING`, and a line says which. Where not even the arm, its
+columns leave in the order of `columns.LEAVING`, and a line says which; costs and ranks leave before
+a name is broken that is not very long. Where not even the arm, its
 mean and its verdict fit side by side, each fact has a line of its own.
 """
 
@@ -17,6 +18,8 @@ from vitpos.tables.verdicts import tone
 
 GAP = 2  # columns of a terminal between two of a table
 FOLDED = {"arm": 14, "against": 14, "verdict": 14, "lost": 12}  # widths down to which they fold
+ROOMY = 24  # an arm's name that is not broken for the sake of a column in SPARED
+SPARED = ("memory", "time", "position", "rank", "flops", "extra", "speed", "params")
 TONES = {"better": "\x1b[32m", "worse": "\x1b[31m"}
 BREAK = re.compile(r" (?![^()\[\]]{0,14}[)\]])")  # between words, but not in short brackets
 PLAIN = "\x1b[0m"
@@ -67,7 +70,7 @@ def fitting(columns: Sequence[Filled], width: int, *, keep: bool) -> tuple[list[
     """The columns that fit, and the names of those that do not; all if facts get lines anyway."""
     shown, left_out = list(columns), list[str]()
     for name in () if keep else LEAVING:
-        if total(shown) <= width:
+        if total(shown, roomy=name in SPARED) <= width:
             break
         if any(column.name == name for column in shown):
             shown = [column for column in shown if column.name != name]
@@ -75,15 +78,15 @@ def fitting(columns: Sequence[Filled], width: int, *, keep: bool) -> tuple[list[
     return (shown, left_out) if total(shown) <= width else (list(columns), [])
 
 
-def total(columns: Sequence[Filled]) -> int:
-    """The least width of a table."""
-    return sum(least(column) + GAP for column in columns) - GAP
+def total(columns: Sequence[Filled], *, roomy: bool = False) -> int:
+    """The least width of a table; `roomy`: without breaking names of usual length."""
+    return sum(least(column, roomy=roomy) + GAP for column in columns) - GAP
 
 
-def least(column: Filled) -> int:
+def least(column: Filled, *, roomy: bool = False) -> int:
     """The least width of a column."""
     full = natural(column)
-    narrow = FOLDED.get(column.name)
+    narrow = ROOMY if roomy and column.name == "arm" else FOLDED.get(column.name)
     if narrow is None:
         return full
     words = () if column.name in ("arm", "against") else column.cells

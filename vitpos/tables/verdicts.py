@@ -1,29 +1,29 @@
 """What a table says of an arm, in words that need no colour."""
 
-from collections.abc import Mapping
-
 from vitpos.answer import LOST, Answer, Row
 from vitpos.statistics import Difference, Verdict
 from vitpos.tables import numbers
 from vitpos.tables.numbers import Scale
 
 FOUND = (Verdict.BETTER, Verdict.WORSE, Verdict.EQUIVALENT, Verdict.UNRESOLVED)
-Arms = Mapping[tuple[str, str], Row]  # by condition and label
 
 
-def verdict(answer: Answer, row: Row, arms: Arms) -> str:
-    """``better``, ``not resolved (MDE 0.62)``, ``baseline``, ``no result: diverged`` ..."""
+def verdict(answer: Answer, row: Row, base: Row | None) -> str:
+    """``better``, ``not resolved (MDE 0.62)``, ``baseline``, ``no result: diverged`` ...
+
+    `base` is what the arm is compared with: itself, if others are compared with it.
+    """
     if row.lost.get("stopped"):
         return "stopped early, not compared"
     if not row.values:
         reasons = ", ".join(reason for reason in LOST if row.lost.get(reason))
         return f"no result: {reasons}" if reasons else "no result"
-    if row.baseline is None:
+    if base is row:
         return "baseline"
     if row.difference is None:
         return "not compared"
     said = found(answer, row.difference)
-    lost = row.lost.get("diverged") or lost_by_baseline(row, arms)
+    lost = any(arm.lost.get("diverged") for arm in (row, base) if arm is not None)
     return f"{said}, if not diverging" if lost and row.difference.verdict in FOUND else said
 
 
@@ -47,15 +47,9 @@ def detectable(scale: Scale, difference: Difference) -> str:
     return numbers.scaled(scale, value, numbers.decimals(scale, value, error))
 
 
-def lost_by_baseline(row: Row, arms: Arms) -> bool:
-    """Whether runs of what it is compared with diverged."""
-    baseline = arms.get((row.condition, row.baseline or ""))
-    return baseline is not None and bool(baseline.lost.get("diverged"))
-
-
 def tone(row: Row) -> str:
     """`better`, `worse` or nothing: all that is ever coloured, and only the first is ever bold."""
-    if row.difference is None or row.baseline is None or row.lost.get("stopped"):
+    if row.difference is None or row.lost.get("stopped"):
         return ""
     said = row.difference.verdict
     return said.value if said in (Verdict.BETTER, Verdict.WORSE) else ""
