@@ -173,10 +173,14 @@ def config(group: Group) -> dict[str, Value]:
 
 
 def link(run: Path, place: Path) -> None:
-    """Link the event files of a run that are new."""
-    for path in events.files(run):
-        if not (place / path.name).is_symlink() and path.is_file():
-            (place / path.name).symlink_to(path.absolute())
+    """Link the event files of a run that are new, and forget those that are gone."""
+    there = {path.name: path for path in events.files(run)}
+    linked = {path.name: path for path in events.files(place) if path.is_symlink()}
+    for name in linked.keys() - there.keys():
+        linked[name].unlink()  # what a run that is continued says of its end; readers stop at it
+    for name in there.keys() - linked.keys():
+        if there[name].is_file():
+            (place / name).symlink_to(there[name].absolute())
 
 
 def facts(group: Group) -> list[events.Message]:
