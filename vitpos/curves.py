@@ -55,5 +55,5 @@ def points_of(
     means = values.mean(-1).tolist()
     if len(tables) < FEWEST:
         return tuple(Point(s, mean, None, None) for s, mean in zip(at, means, strict=True))
-    low, high = (bound.tolist() for bound in mean_bounds(values, LEVEL))
+    low, high = (np.asarray(bound).tolist() for bound in mean_bounds(values, LEVEL))
     return tuple(map(Point, at, means, low, high))
