@@ -7,14 +7,16 @@ import pytest
 from event_files import content, experiment, scalars, table
 from hypothesis import given
 from hypothesis import strategies as st
-from run_folders import folder
+from run_folders import folder, put
+from small_studies import BODY
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
-from vitpos import board, placing
+from vitpos import board, durable, frozen, placing, studies
 from vitpos.durable import read_json, write_json
 from vitpos.errors import BadInput, BadRun
 from vitpos.logdir import HIGH, LOW, METRICS, Logdir
+from vitpos.plan import plan
 from vitpos.statistics import mean_interval
 
 ROPE = ("training=smoke", "embedding=rope2d")
@@ -33,6 +35,12 @@ def view(top, outputs, *where, said=None):
 def places(top):
     """What TensorBoard would list."""
     return sorted(str(path.parent.relative_to(top)) for path in top.rglob("*.0000000000.vitpos"))
+
+
+@pytest.fixture(autouse=True)
+def _unsynced(monkeypatch):
+    """Folders that need not outlive a power cut."""
+    monkeypatch.setattr(durable.os, "fsync", lambda _: None)
 
 
 @pytest.fixture
@@ -153,6 +161,22 @@ def test_shown_again_new_runs_count(top, outputs):
     assert len(found["val/accuracy"]) == 3
 
 
+def test_an_arm_keeps_its_name(top, outputs):
+    """Also when another comes that is called the same: that one is told by what it has."""
+    logdir = view(top, outputs)
+    folder(outputs, *ROPE, "embedding.rope2d.theta=5", study="turn")
+    folder(outputs, *SLOW, seed=7, study="turn")
+    logdir.show(placing.find([outputs], []))
+    logdir.average()
+    fresh = placing.find([outputs], [])
+
+    assert [name for name in logdir.groups if name not in ("turn/slow", "turn/mnist5k-rope2d")] == [
+        "turn/mnist5k-rope2d theta=5.0"
+    ]
+    assert len(scalars(top / "turn/mnist5k-rope2d/mean")["val/accuracy"]) == 3
+    assert len({group.key for group in fresh}) == len(fresh)
+
+
 def test_new_event_files_of_a_run_are_linked(top, outputs):
     """As when it is continued, or ends; epochs that it adds to the old one are there anyway."""
     logdir = view(top, outputs)
@@ -185,6 +209,24 @@ def test_only_what_is_asked_for(top, outputs):
     assert places(top) == [".", "turn/slow/mean", "turn/slow/s00", "turn/slow/s02"]
     with pytest.raises(BadInput, match="no run is meant by --where 'seed>9'"):
         placing.find([outputs], ["seed>9"])
+
+
+def test_a_study_has_its_planned_runs(top, tmp_path):
+    """Also one that lies with another study, and the plan says which question they answer."""
+    study = studies.study("made", BODY | {"seeds": 2}, pytest.fail)
+    planned = plan(study, {"outputs": str(tmp_path / "outputs")})
+    frozen.freeze(planned)
+    with pytest.raises(BadRun, match="has begun"):
+        placing.find([tmp_path / "outputs/made"], [])
+    paths = [put(member.run, member.words) for member in planned.members]
+    (tmp_path / "outputs/other").mkdir()
+    paths[0].rename(tmp_path / "outputs/other/mine")
+    view(top, tmp_path / "outputs/made")
+
+    assert [place for place in places(top) if "mean" not in place] == [
+        ".",
+        *(f"made/{arm}/s0{seed}" for arm in "ab" for seed in range(2)),
+    ]
 
 
 def test_a_run_that_cannot_be_shown_is_told(top, outputs):

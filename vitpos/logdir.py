@@ -49,7 +49,9 @@ class Logdir:
         self.columns: list[Column] = []
         self.head = b""  # what every run's file of ours begins with
         self.groups: dict[str, Group] = {}  # by name, as they were found last
-        self.configs: dict[str, Mapping[str, Value]] = {}  # of groups, by name
+        self.configs: dict[placing.Key, Mapping[str, Value]] = {}
+        self.names: dict[placing.Key, str] = {}  # of arms, which they keep
+        self.values: dict[str, Mapping[str, Value]] = {}  # configs by the name of a group
         self.places: dict[Path, Path] = {}  # of runs, by their own folders
         self.rebuilt: set[Path] = set()
         self.refused: set[Path] = set()
@@ -58,10 +60,13 @@ class Logdir:
 
     def show(self, groups: Sequence[Group]) -> None:
         """Show these runs, or what has changed in them; raises `BadRun` if there is nothing."""
-        self.groups = {group.name: group for group in groups}
-        for name, group in self.groups.items():
-            if name not in self.configs:
-                self.configs[name] = config(group)
+        for group in groups:
+            if group.key not in self.configs:
+                self.configs[group.key] = config(group)
+        named = placing.told_apart(groups, self.configs, self.names)
+        self.groups = {group.name: group for group in named}
+        for before, group in zip(groups, named, strict=True):
+            self.values[group.name] = self.configs[before.key]
         if not self.head:
             self.root()
         for group in self.groups.values():
@@ -117,7 +122,7 @@ class Logdir:
         row = group.name if place == wanted else f"{group.name}/{place.name}"
         started = run.record.get("started")
         began = started if isinstance(started, int | float) and math.isfinite(started) else START
-        session = events.session(row, began, columns.shown(self.configs[group.name], self.columns))
+        session = events.session(row, began, columns.shown(self.values[group.name], self.columns))
         own = events.packed([events.summary(START, 0, [session])])
         (place / OURS).write_bytes(self.head + own)
         self.places[run.path] = place

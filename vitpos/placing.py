@@ -6,20 +6,24 @@ that stay where they are put.
 
 import hashlib
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitpos import records
 from vitpos.arms import who
+from vitpos.columns import Value, varying
 from vitpos.conditions import Configs, chosen, conditions
-from vitpos.errors import BadInput
+from vitpos.errors import BadInput, BadRun
 from vitpos.gathering import gather, plan_of
 from vitpos.records import Record
 from vitpos.selection import select
 
+Key = tuple[str, str]
+
 LONGEST = 80  # bytes of a name
+MOST = 3  # keys in a name
 FORBIDDEN = re.compile(r"[^\w .,+=@()-]")
 
 
@@ -29,7 +33,13 @@ class Group:
 
     study: str
     arm: str
+    identity: str  # of the arm, whatever it is called
     runs: tuple[Record, ...]
+
+    @property
+    def key(self) -> Key:
+        """What no other group has."""
+        return self.study, self.identity
 
     @property
     def name(self) -> str:
@@ -53,9 +63,11 @@ def find(paths: Sequence[Path], where: Sequence[str]) -> list[Group]:
     Raises `BadRun` for a place without runs, `BadInput` if no run is meant.
     """
     found = of_folders(paths, where) if plan_of(paths) is None else of_plan(paths, where)
-    if not any(group.runs for group in found):
+    if not found and where:
         raise BadInput("no run is meant by " + " ".join(f"--where {word!r}" for word in where))
-    return [group for group in found if group.runs]
+    if not found:
+        raise BadRun("no run of this study has begun", "`vitpos sweep` begins them")
+    return found
 
 
 def of_folders(paths: Sequence[Path], where: Sequence[str]) -> list[Group]:
@@ -69,22 +81,23 @@ def of_folders(paths: Sequence[Path], where: Sequence[str]) -> list[Group]:
         held = chosen(subjects, wanted)
     else:
         held = [True] * len(runs)
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
-    for is_meant, its, run in zip(held, known, runs, strict=True):
-        if is_meant:
-            groups[study_of(run), its.arm, its.arm_identity].append(run)
-    return named(groups)
+    places = [
+        (study_of(run), its.arm, its.arm_identity, run)
+        for is_meant, its, run in zip(held, known, runs, strict=True)
+        if is_meant
+    ]
+    return grouped(places)
 
 
 def of_plan(paths: Sequence[Path], where: Sequence[str]) -> list[Group]:
     """The runs of the newest plan, and what else lies in its folder."""
     found = gather(paths)
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    places = []
     for arm in select(found.arms, where, found.source, Configs()):
         for run in arm.runs.values():
             study = found.source.folder.name if found.source and arm.planned else study_of(run)
-            groups[study, arm.name, arm.identity].append(run)
-    return named(groups)
+            places.append((study, arm.name, arm.identity, run))
+    return grouped(places)
 
 
 def study_of(run: Record) -> str:
@@ -92,19 +105,51 @@ def study_of(run: Record) -> str:
     return run.path.resolve().parent.name
 
 
-def named(groups: Mapping[tuple[str, str, str], Sequence[Record]]) -> list[Group]:
-    """Groups by study, arm and identity; two of one name are told apart by the last."""
-    safely = [(safe(study), safe(arm), identity) for study, arm, identity in groups]
-    names = Counter(key[:2] for key in safely)
-    return [
-        Group(study, arm if names[study, arm] == 1 else f"{arm} {identity[:8]}", tuple(runs))
-        for (study, arm, identity), runs in zip(safely, groups.values(), strict=True)
-    ]
+def grouped(places: Iterable[tuple[str, str, str, Record]]) -> list[Group]:
+    """Runs by study and identity of their arm; called as the first of them, safely."""
+    found: dict[Key, list[Record]] = defaultdict(list)
+    names: dict[Key, str] = {}
+    for study, arm, identity, run in places:
+        key = safe(study), identity or f"?{arm}"
+        names.setdefault(key, safe(arm))
+        found[key].append(run)
+    return [Group(key[0], names[key], key[1], tuple(runs)) for key, runs in found.items()]
+
+
+def told_apart(
+    groups: Sequence[Group], configs: Mapping[Key, Mapping[str, Value]], names: dict[Key, str]
+) -> list[Group]:
+    """The groups with arms of different names, by what differs between those of one name.
+
+    `names` has those that were given before, which stay, and gets the new ones.
+    """
+    alike: dict[tuple[str, str], list[Group]] = defaultdict(list)
+    for group in groups:
+        alike[group.study, group.arm].append(group)
+    taken = {(study, name) for (study, _), name in names.items()}
+    for group in groups:
+        if group.key in names:
+            continue
+        same = alike[group.study, group.arm]
+        name = group.arm if len(same) == 1 else safe(f"{group.arm} {special(group, same, configs)}")
+        if (group.study, name) in taken:
+            name = safe(f"{group.arm} {group.identity[:8]}")
+        names[group.key] = name
+        taken.add((group.study, name))
+    return [replace(group, arm=names[group.key]) for group in groups]
+
+
+def special(group: Group, same: Sequence[Group], configs: Mapping[Key, Mapping[str, Value]]) -> str:
+    """What an arm has that others of its name have otherwise."""
+    keys = [column.name for column in varying([configs[one.key] for one in same])[1:]]
+    own = configs[group.key]
+    said = [f"{key.rpartition('.')[2]}={own.get(key)}" for key in keys]
+    return " ".join(said) if 0 < len(said) <= MOST else group.identity[:8]
 
 
 def seed(run: Record) -> str:
     """The name of a run beside others of its arm."""
-    return safe(run.path.name) if run.seed is None else f"s{run.seed:02}"
+    return safe(run.path.name) if run.seed is None else safe(f"s{run.seed:02}")
 
 
 def safe(name: str) -> str:
