@@ -15,7 +15,7 @@ from vitpos import records
 from vitpos.arms import who
 from vitpos.columns import Value, varying
 from vitpos.conditions import Configs, chosen, conditions
-from vitpos.errors import BadInput, BadRun
+from vitpos.errors import BadInput
 from vitpos.gathering import gather, plan_of
 from vitpos.records import Record
 from vitpos.selection import select
@@ -63,10 +63,8 @@ def find(paths: Sequence[Path], where: Sequence[str]) -> list[Group]:
     Raises `BadRun` for a place without runs, `BadInput` if no run is meant.
     """
     found = of_folders(paths, where) if plan_of(paths) is None else of_plan(paths, where)
-    if not found and where:
-        raise BadInput("no run is meant by " + " ".join(f"--where {word!r}" for word in where))
     if not found:
-        raise BadRun("no run of this study has begun", "`vitpos sweep` begins them")
+        raise BadInput("no run is meant by " + " ".join(f"--where {word!r}" for word in where))
     return found
 
 
