@@ -13,7 +13,7 @@ HOMES = {
     "omegaconf": {"config", "multirun", "_hydra"},
     "rich": {"scoreboard", "screen", "standings", "watches"},
     "scipy": {"statistics"},
-    "tensorboard": {"board", "serve"},
+    "tensorboard": {"board", "events", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
     "timm": set(),
     "transformers": set(),

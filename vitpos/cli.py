@@ -539,15 +539,16 @@ def plot(
 @app.command()
 def tensorboard(
     paths: Paths,
+    where: Where = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="0: any; without it, the first free one from 6006."),
     ] = None,
 ) -> None:
-    """Open TensorBoard on exactly these runs."""
-    from vitpos import records, serve
+    """Open TensorBoard on exactly these runs: a row per arm, and means with intervals."""
+    from vitpos import placing, serve
 
-    serve.serve(records.find(paths), port, say)
+    serve.serve(lambda: placing.find(paths, where or []), port, say)
 
 
 @app.command()
