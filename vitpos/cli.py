@@ -471,6 +471,12 @@ def compare(
         str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
     ] = "metric",
     allow: Allow = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Only these: mean, difference, mde ...")
+    ] = None,
+    timings: Annotated[
+        bool, typer.Option(help="Speeds, memory, times, dates and folders, too.")
+    ] = True,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
     """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
@@ -486,9 +492,10 @@ def compare(
         allow=allow or [],
     )
     result = comparison.compare(paths or [catalogue.outputs()], asked)
-    say(tables.render(result, format_))
+    only = None if columns is None else [name.strip() for name in columns.split(",")]
+    say(tables.render(result, format_, timings=timings, only=only))
     if format_ is Format.CSV:
-        say("\n".join(tables.lines_below(result)), aside=True)
+        say("\n".join(tables.lines_below(result, timings=timings)), aside=True)
 
 
 @app.command()
