@@ -12,6 +12,7 @@ HOMES = {
     "hydra": {"config"},
     "omegaconf": {"config"},
     "rich": {"screen"},
+    "scipy": {"statistics"},
     "tensorboard": {"board", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
     "timm": set(),

@@ -20,6 +20,7 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
         "arm": config.arm(run),
         "arm_identity": config.arm_identity(run),
         "group": config.row_of(run),
+        "embedding": list(run.embedding),
         "seed": run.seed,
         "created": now(),
         "started": time.time(),
