@@ -419,16 +419,52 @@ def rerun(
 
 @app.command()
 def compare(
-    paths: Paths,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
     metric: Annotated[
-        str, typer.Option(help="test/accuracy, val/loss, perf/images_per_second ...")
-    ] = "test/accuracy",
+        str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="ARM", help="A label, or embedding=learned1d.")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
+    ] = "metric",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
-    """Compare arms: mean and range over seeds, and what they cost."""
-    from vitpos import comparison, tables
+    """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
+    from vitpos import catalogue, comparison, tables
 
-    result = comparison.answered(comparison.compare(paths, metric))
+    asked = comparison.Asked(
+        metric=metric,
+        at=at,
+        where=where or [],
+        group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
+        baseline=baseline,
+        sort=sort,
+        allow=allow or [],
+    )
+    result = comparison.compare(paths or [catalogue.outputs()], asked)
     say(tables.render(result, format_))
     if format_ is Format.CSV:
         say("\n".join(tables.lines_below(result)), aside=True)

@@ -122,6 +122,11 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
     return Plan(study, tuple(members))
 
 
+def created(path: Path) -> str:
+    """When a plan was frozen; raises `BadRun`."""
+    return str(read_json(path).get("created") or "")
+
+
 def datasets(path: Path) -> dict[str, Dataset]:
     """Those that a plan has for evaluations, by name, as they were when it was frozen."""
     problems: list[Problem] = []

@@ -20,6 +20,7 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
         "arm": identities.arm(run),
         "arm_identity": identities.arm_identity(run),
         "group": identities.row_of(run),
+        "embedding": list(run.embedding),
         "seed": run.seed,
         "created": now(),
         "started": time.time(),

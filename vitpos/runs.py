@@ -99,9 +99,9 @@ class RunFolder:
         return record
 
     def is_recorded(self) -> bool:
-        """Whether a process came as far as to say where the numbers come from."""
+        """Whether a process came as far as its record; if not, a sweep may have told why."""
         path = self.path / "record.json"
-        return path.exists() and bool(read_json(path).get("machine"))
+        return path.exists() and read_json(path).get("machine") != {}
 
     def update(self, **facts: Any) -> None:
         """Change the record."""
