@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from vitpos.config import GROUPS, keys
+from vitpos.config import keys
 from vitpos.errors import BadInput, BadRun
 from vitpos.hints import near_key
 from vitpos.identities import COSMETIC
@@ -115,9 +115,7 @@ def check(key: str, subjects: Sequence[Subject], what: str) -> None:
     if key in OF_THE_RUN or any(subject.value(key) is not ABSENT for subject in subjects):
         return
     known = sorted({name for subject in subjects for name in subject.config()})
-    raise BadInput(
-        f"{what}: no run has the key {key}", near_key(key, [*OF_THE_RUN, *known], GROUPS)
-    )
+    raise BadInput(f"{what}: no run has the key {key}", near_key(key, [*OF_THE_RUN, *known], ()))
 
 
 def flat(data: Mapping[str, Any]) -> Flat:
