@@ -271,6 +271,8 @@ def sweep(
     launcher, words = config.launching(given(overrides or []))
     looking = dry_run or commands
     if any(map(is_for_hydra, words)):
+        if looking:
+            raise BadInput("what a sweeper of Hydra's will try is not known before it runs")
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         search(words, again, seeds, launcher, retry, budget, quiet)
         return
@@ -489,6 +491,20 @@ def compare(
     say(tables.render(result, format_))
     if format_ is Format.CSV:
         say("\n".join(tables.lines_below(result)), aside=True)
+
+
+@app.command()
+def report(
+    paths: Compared = None,
+    allow: Allow = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else `report.md` in the study's folder.")
+    ] = None,
+) -> None:
+    """Write a study down for a paper's appendix, with the answers of a checklist."""
+    from vitpos import catalogue, reporting
+
+    say(str(reporting.write_report(paths or [catalogue.outputs()], allow or [], output)))
 
 
 @app.command()

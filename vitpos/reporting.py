@@ -12,10 +12,11 @@ from typing import Any
 
 import yaml
 
-from vitpos import frozen, records
+from vitpos import comparison, frozen, records, tables
 from vitpos.answer import Answer
 from vitpos.circumstances import machine
 from vitpos.diff import flat
+from vitpos.durable import write
 from vitpos.errors import BadRun
 from vitpos.overview import attempts_of
 from vitpos.plan import Plan
@@ -23,6 +24,15 @@ from vitpos.records import Record, part
 from vitpos.words import counted, seconds_words
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
+
+
+def write_report(paths: Sequence[Path], allow: Sequence[str], output: Path | None) -> Path:
+    """Compare these runs and write the page; where it is. Raises as `comparison.compare` does."""
+    answer = comparison.compare(paths, comparison.Asked(allow=allow))
+    first = paths[0].parents[1] if paths[0].is_file() else paths[0]
+    path = output or first / "report.md"
+    write(path, report(answer, tables.render(answer, "markdown"), paths).encode())
+    return path
 
 
 def report(answer: Answer, table: str, paths: Sequence[Path]) -> str:
