@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "vitpos"
 FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
-    "hydra": {"config"},
-    "omegaconf": {"config"},
+    "hydra": {"config", "overrides", "multirun", "_hydra"},
+    "omegaconf": {"config", "multirun", "_hydra"},
     "rich": {"scoreboard", "screen", "standings", "watches"},
     "scipy": {"statistics"},
     "tensorboard": {"board", "serve"},

@@ -112,6 +112,14 @@ Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or d
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", metavar="ARM", help="What a grid's arms are compared with; or KEY=VALUE."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -139,12 +147,22 @@ def train(
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="Several values of a key: as `vitpos sweep`.")
+    ] = False,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
+    if multirun or seeds is not None:
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        return
     from vitpos import checks, config
+    from vitpos.overrides import given
 
-    words = overrides or []
+    words = given(overrides or [])
     run = config.compose(words)
     if cfg:
         say(config.dump(run), end="")
@@ -202,6 +220,9 @@ def resume(
 @app.command()
 def sweep(
     overrides: Overrides = None,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
@@ -214,11 +235,17 @@ def sweep(
     budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import config, plan, progress
+    """Run a study or a grid: `study=schh2024`, `embedding=none,rope2d seed=0..4`."""
+    from vitpos import config, grids, progress
+    from vitpos.overrides import given, is_for_hydra
 
-    launcher, words = config.launching(overrides or [])
-    planned = plan.planned(words)
+    launcher, words = config.launching(given(overrides or []))
+    looking = dry_run or commands
+    if any(map(is_for_hydra, words)):
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        search(words, again, seeds, launcher, retry, budget, quiet)
+        return
+    planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
@@ -233,7 +260,38 @@ def sweep(
             )
         say("\n".join(outlook.lines(look, columns())))
     else:
-        run_members(planned, ["sweep", *(overrides or [])], launcher, retry, budget, quiet)
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        run_members(planned, again, launcher, retry, budget, quiet)
+
+
+def search(
+    words: list[str],
+    again: list[str],
+    seeds: int | None,
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
+) -> None:
+    """Let Hydra's sweeper say what is run."""
+    from vitpos import multirun, progress, sweep
+    from vitpos.watches import Batches, Unseen
+
+    def go(plan: "Plan") -> None:
+        watch = Unseen() if quiet else Batches(retry=retry)
+        typed = progress.typed(again)
+        sweep.run(plan, watch, typed, options=launcher, retry=retry, budget=left())
+
+    left = sweep.countdown(budget)
+    where = multirun.run(words, seeds, go)
+    say(where if quiet else f"vitpos compare {shlex.quote(where)}")
+
+
+def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
+    """As they were typed."""
+    found = [] if seeds is None else [f"--seeds={seeds}"]
+    found += [] if baseline is None else [f"--baseline={baseline}"]
+    return found + ["--yes"] * yes
 
 
 def run_members(
@@ -372,16 +430,52 @@ def rerun(
 
 @app.command()
 def compare(
-    paths: Paths,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
     metric: Annotated[
-        str, typer.Option(help="test/accuracy, val/loss, perf/images_per_second ...")
-    ] = "test/accuracy",
+        str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="ARM", help="A label, or embedding=learned1d.")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
+    ] = "metric",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
-    """Compare arms: mean and range over seeds, and what they cost."""
-    from vitpos import comparison, tables
+    """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
+    from vitpos import catalogue, comparison, tables
 
-    result = comparison.answered(comparison.compare(paths, metric))
+    asked = comparison.Asked(
+        metric=metric,
+        at=at,
+        where=where or [],
+        group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
+        baseline=baseline,
+        sort=sort,
+        allow=allow or [],
+    )
+    result = comparison.compare(paths or [catalogue.outputs()], asked)
     say(tables.render(result, format_))
     if format_ is Format.CSV:
         say("\n".join(tables.lines_below(result)), aside=True)

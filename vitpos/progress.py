@@ -7,7 +7,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, plugins, records
+from vitpos import identities, plugins, records
 from vitpos.durable import Lines
 from vitpos.errors import BadRun
 from vitpos.plan import Member, Plan, spelled
@@ -74,7 +74,7 @@ def identity(run: Record) -> str:
     if isinstance(said, str):
         return said
     with suppress(BadRun):
-        return config.fingerprint(records.settings(run.path))
+        return identities.fingerprint(records.settings(run.path))
     return ""
 
 
