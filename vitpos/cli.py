@@ -1,6 +1,7 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
