@@ -17,13 +17,13 @@ from typing import Any
 import torch
 
 from vitpos import machine, records
-from vitpos.config import arm_identity
 from vitpos.data.known import KNOWN
 from vitpos.durable import Lines
 from vitpos.errors import BadRun, Diverged, NoResources
 from vitpos.experiment import Show, rehearse
 from vitpos.failures import JOURNAL
 from vitpos.forecast import work
+from vitpos.identities import arm_identity
 from vitpos.plan import Plan
 from vitpos.records import Record, part
 from vitpos.schema import Run
