@@ -64,6 +64,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Picture(StrEnum):
+    """How a picture is written."""
+
+    SVG = "svg"
+    PDF = "pdf"
+    PNG = "png"
+
+
 def complete_embeddings(incomplete: str) -> list[str]:
     """What Tab offers for the name of an embedding."""
     from vitpos import completion
@@ -114,13 +122,33 @@ Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
-Baseline = Annotated[
-    str | None,
-    typer.Option(
-        "--baseline", metavar="ARM", help="What a grid's arms are compared with; or KEY=VALUE."
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
+Compared = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
+        autocompletion=complete_runs,
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
+Metric = Annotated[
+    str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
+]
+GroupBy = Annotated[
+    str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(metavar="ARM", help="What arms are compared with: a name, or KEY=VALUE."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -431,37 +459,18 @@ def rerun(
 
 @app.command()
 def compare(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...",
-            help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
-    ] = None,
+    paths: Compared = None,
+    metric: Metric = None,
     at: Annotated[
         str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
-    ] = None,
-    group_by: Annotated[
-        str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option(metavar="ARM", help="A label, or embedding=learned1d.")
-    ] = None,
+    where: Where = None,
+    group_by: GroupBy = None,
+    baseline: Baseline = None,
     sort: Annotated[
         str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
     ] = "metric",
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
-    ] = None,
+    allow: Allow = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
     """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
@@ -483,17 +492,63 @@ def compare(
 
 
 @app.command()
+def plot(
+    paths: Compared = None,
+    what: Annotated[
+        str | None, typer.Option(metavar="WHAT,WHAT", help="curves, seeds, pareto, resolution.")
+    ] = None,
+    metric: Metric = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,X",
+            help="Of curves: epochs, images, seconds; of pareto: params, flops, seconds, memory.",
+        ),
+    ] = None,
+    where: Where = None,
+    group_by: GroupBy = None,
+    baseline: Baseline = None,
+    allow: Allow = None,
+    format_: Annotated[Picture, typer.Option("--format", help="Of the files.")] = Picture.SVG,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Else `plots` in the study's folder.")
+    ] = None,
+) -> None:
+    """Draw learning curves, seeds, accuracy against cost and against resolution."""
+    from vitpos import catalogue, comparison
+    from vitpos.plots import request
+
+    wanted = request.wanted(what, x, format_, output)
+    asked = comparison.Asked(
+        metric=metric,
+        where=where or [],
+        group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
+        baseline=baseline,
+        allow=allow or [],
+        is_look=wanted.is_look,
+    )
+    answer = comparison.compare(paths or [catalogue.outputs()], asked)
+    from vitpos.plots.draw import draw
+
+    drawn = draw(answer, wanted)
+    say("\n".join(map(str, drawn.paths)))
+    for text in (*answer.warnings, *drawn.missing):
+        say(text, aside=True)
+
+
+@app.command()
 def tensorboard(
     paths: Paths,
+    where: Where = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="0: any; without it, the first free one from 6006."),
     ] = None,
 ) -> None:
-    """Open TensorBoard on exactly these runs."""
-    from vitpos import records, serve
+    """Open TensorBoard on exactly these runs: a row per arm, and means with intervals."""
+    from vitpos import placing, serve
 
-    serve.serve(records.find(paths), port, say)
+    serve.serve(lambda: placing.find(paths, where or []), port, say)
 
 
 @app.command()

@@ -10,7 +10,8 @@ from typing import Any, cast
 import torch
 
 from vitpos import config, identities, pictures
-from vitpos.board import Board, Status, final, hparams
+from vitpos.board import Board, Status, final
+from vitpos.columns import hparams
 from vitpos.embeddings.base import Site
 from vitpos.runs import RunFolder
 from vitpos.train import Loop
