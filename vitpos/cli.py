@@ -306,16 +306,16 @@ def search(
 ) -> None:
     """Let Hydra's sweeper say what is run."""
     from vitpos import multirun, progress, sweep
-    from vitpos.watches import watching
+    from vitpos.watches import Batches, Unseen
 
     def go(plan: "Plan") -> None:
-        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
-            sweep.run(
-                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
-            )
+        watch = Unseen() if quiet else Batches(retry=retry)
+        typed = progress.typed(again)
+        sweep.run(plan, watch, typed, options=launcher, retry=retry, budget=left())
 
     left = sweep.countdown(budget)
-    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+    where = multirun.run(words, seeds, go)
+    say(where if quiet else f"vitpos compare {shlex.quote(where)}")
 
 
 def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
