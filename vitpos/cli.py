@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitpos import __version__
+from vitpos.errors import BadInput
 from vitpos.plain import say
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from vitpos.typed import member, typed
 
 ASK_FROM = 200  # runs; more are easily typed by mistake
 DEFAULTS = {
-    "source": "the command line",
+    "source": TYPED,
     "metric": "test/accuracy",
     "alpha": 0.05,
     "smallest_effect": 0.005,

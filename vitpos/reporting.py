@@ -174,7 +174,11 @@ def commands(plan: Plan | None, paths: Sequence[Path]) -> list[str]:
     where = " ".join(map(str, paths))
     if plan is None:
         return [f"vitpos rerun {where}/RUN   # for each", f"vitpos compare {where}"]
+    words = f"study={plan.study.name}"
+    if plan.study.design.source == TYPED:
+        words = plan.study.design.question
     return [
+        f"vitpos sweep {words}",
         f"vitpos resume {where}   # what is missing of the frozen plan",
         f"vitpos compare {where}",
         f"vitpos rerun {where}/RUN   # one run again, every bit compared",
