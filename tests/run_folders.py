@@ -84,7 +84,9 @@ def put(
             for e in range(1, epochs + 1)
         ]
     )
-    made.timings.rewrite([{"epoch": e, "perf/seconds": 10.0} for e in range(1, epochs + 1)])
+    made.timings.rewrite(
+        [{"epoch": e, "step": 4 * e, "perf/seconds": 10.0} for e in range(1, epochs + 1)]
+    )
     if status in ("finished", "diverged"):
         write_json(made.path / "summary.json", summary(run, status, accuracy, epochs))
     return made.path
