@@ -1,15 +1,20 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitpos import __version__
 from vitpos.plain import say
+
+if TYPE_CHECKING:
+    from vitpos.plan import Plan
+    from vitpos.schema import Launching
 
 app = typer.Typer(
     name="vitpos",
@@ -137,6 +142,10 @@ Allow = Annotated[
     list[str] | None,
     typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
 ]
+Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -191,11 +200,31 @@ def train(
 
 @app.command()
 def resume(
-    path: RunPath,
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="The folder of a run or of a sweep, or a frozen plan.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[launcher.KEY=VALUE]...", help="Of a sweep."),
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Go on with an interrupted run, bit for bit."""
+    """Go on with an interrupted run, bit for bit, or with a sweep: what is missing of it."""
+    from vitpos import resuming
+
+    if resuming.is_sweep(path, overrides or []):
+        plan, launcher = resuming.plan(path, overrides or [])
+        words = ["resume", str(path), *(overrides or [])]
+        run_members(plan, words, launcher, retry, budget)
+        return
     from vitpos.screen import watching
 
     with watching(quiet=quiet) as show:
@@ -211,12 +240,14 @@ def sweep(
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
     """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import plan, progress
+    from vitpos import config, plan, progress
 
-    words = overrides or []
+    launcher, words = config.launching(overrides or [])
     planned = plan.planned(words)
     if commands:
         say("\n".join(progress.commands(planned)))
@@ -225,9 +256,25 @@ def sweep(
 
         say("\n".join(progress.lines(planned, sizes(planned))))
     else:
-        from vitpos import sweep as sweeps
+        run_members(planned, ["sweep", *(overrides or [])], launcher, retry, budget)
 
-        sweeps.run(planned, progress.typed(["sweep", *words]))
+
+def run_members(
+    plan: "Plan", words: list[str], launcher: "Launching", retry: bool, budget: str | None
+) -> None:
+    """Run what is missing of a plan; `words` are typed to go on with it."""
+    from vitpos import progress, sweep
+    from vitpos.linewise import Linewise
+
+    folders = sweep.run(
+        plan,
+        Linewise(),
+        progress.typed(words),
+        options=launcher,
+        retry=retry,
+        budget=sweep.seconds(budget),
+    )
+    say(f"{len(plan.members)} runs are there\nvitpos compare {shlex.join(folders)}")
 
 
 @app.command("list")

@@ -16,10 +16,12 @@ import yaml
 
 from vitpos import checks, plugins, switches
 from vitpos.errors import BadInput, Problem
-from vitpos.schema import Dataset, Run
+from vitpos.plain_yaml import read_yaml
+from vitpos.schema import Dataset, Launching, Local, Run
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
+LAUNCHERS: dict[str, type[Launching]] = {"local": Local}  # by their kind
 # What a run is called and where it lies does not change its numbers.
 COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
@@ -47,6 +49,24 @@ def compose_dataset(overrides: Iterable[str]) -> Dataset:
     if problems:
         raise BadInput.all_of(problems)
     return dataset
+
+
+def launching(words: Iterable[str]) -> tuple[Launching, list[str]]:
+    """The launcher that `launcher=NAME launcher.key=value` ask for, and the other words."""
+    own, others, problems = {"launcher": "local"}, list[str](), list[Problem]()
+    for word in words:
+        if word.partition("=")[0].partition(".")[0] != "launcher":
+            others.append(word)
+        elif parsed := parse(word, problems):
+            own[parsed[0]] = parsed[1]
+    [name] = choose("launcher", own.pop("launcher"), problems) or ["local"]
+    data = dict(read_yaml(files("launcher")[name]).data)
+    for key, value in own.items():
+        data[key.partition(".")[2]] = value
+    made = typed(LAUNCHERS.get(data.get("kind", ""), Launching), data, "launcher", problems.append)
+    if problems:
+        raise BadInput.all_of(problems)
+    return made, others
 
 
 def plain_data(overrides: Iterable[str], problems: list[Problem]) -> Any:

@@ -19,7 +19,7 @@ from vitpos.durable import make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.plan import Member, Plan
 from vitpos.runs import now, place
-from vitpos.schema import Run
+from vitpos.schema import Dataset, Run
 from vitpos.studies import Arm, Design, Study
 from vitpos.typed import typed
 
@@ -51,6 +51,7 @@ def freeze(plan: Plan) -> Path:
 
 def document(plan: Plan) -> dict[str, Any]:
     """All of a plan as plain data."""
+    others = sorted({str(wanted["dataset"]) for wanted in plan.study.then if "dataset" in wanted})
     study, first = plan.study, {member.arm.name: member for member in reversed(plan.members)}
     arms = [first[arm.name] for arm in study.arms if arm.name in first]
     return {
@@ -62,6 +63,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "design": asdict(study.design),
         "without": dict(study.without),
         "then": list(study.then),
+        "datasets": {name: asdict(config.compose_dataset([f"dataset={name}"])) for name in others},
         "seeds": sorted({member.seed for member in plan.members}),
         "arms": [
             {
@@ -115,6 +117,16 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
 def created(path: Path) -> str:
     """When a plan was frozen; raises `BadRun`."""
     return str(read_json(path).get("created") or "")
+
+
+def datasets(path: Path) -> dict[str, Dataset]:
+    """Those that a plan has for evaluations, by name, as they were when it was frozen."""
+    problems: list[Problem] = []
+    said = read_json(path).get("datasets") or {}
+    found = {name: typed(Dataset, data, name, problems.append) for name, data in said.items()}
+    if problems:
+        raise BadRun(f"{path} is damaged: {problems[0].message}")
+    return found
 
 
 def plans(folder: Path) -> list[Path]:

@@ -1,8 +1,9 @@
 """How far a study is, and what to type for the rest of it."""
 
 import shlex
-from collections.abc import Iterator, KeysView, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, Set
 from contextlib import suppress
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from vitpos.runs import place
 from vitpos.studies import Arm, text
 from vitpos.words import count_words, counted
 
-FURTHEST = ("finished", "running", "interrupted", "failed", "diverged")  # of runs that are the same
+# Of runs that are the same; of those that are equally far, the one begun last counts.
+FURTHEST = ("finished", "running", "paused", "interrupted", "failed", "diverged")
 
 
 def there(plan: Plan) -> dict[str, Record]:
@@ -26,12 +28,46 @@ def there(plan: Plan) -> dict[str, Record]:
         for path in records.walk(Path(outputs).expanduser()):
             run = records.read(path)
             known = identity(run)
-            if run.status not in FURTHEST or known not in wanted:
-                continue
-            other = found.setdefault(known, run)
-            if FURTHEST.index(run.status) < FURTHEST.index(other.status):
-                found[known] = run
+            if run.status in FURTHEST and known in wanted:
+                found[known] = further(run, found.get(known, run))
     return found
+
+
+def further(run: Record, other: Record) -> Record:
+    """The one of two runs of the same identity that counts."""
+    first, second = FURTHEST.index(run.status), FURTHEST.index(other.status)
+    return run if (first, other.created) < (second, run.created) else other
+
+
+def begun(member: Member) -> Record | None:
+    """One member, if it was begun, wherever in `outputs`; quicker than `there`."""
+    outputs = Path(member.run.outputs).expanduser()
+    return furthest(member, (path for path in records.walk(outputs) if may_be(path, member)))
+
+
+def near(member: Member) -> Record | None:
+    """The same where it is first looked for: quicker still."""
+    usual = place(member.run).expanduser()
+    names = (usual.name if n == 1 else f"{usual.name}-{n}" for n in count(1))
+    return furthest(member, takewhile(Path.is_dir, (usual.with_name(name) for name in names)))
+
+
+def furthest(member: Member, paths: Iterable[Path]) -> Record | None:
+    """The run among these folders that counts for a member."""
+    found: Record | None = None
+    for path in paths:
+        run = records.read(path)
+        if run.status in FURTHEST and identity(run) == member.identity:
+            found = further(run, found or run)
+    return found
+
+
+def may_be(path: Path, member: Member) -> bool:
+    """Whether a folder may be that of a member, without reading all that it holds."""
+    try:
+        return member.identity.encode() in (path / "record.json").read_bytes()
+    except OSError:  # of a process that did not come so far
+        return member.identity[:8] in path.name
 
 
 def identity(run: Record) -> str:

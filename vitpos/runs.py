@@ -99,8 +99,9 @@ class RunFolder:
         return record
 
     def is_recorded(self) -> bool:
-        """Whether the process that made the folder came as far as its record."""
-        return (self.path / "record.json").exists()
+        """Whether a process came as far as its record; if not, a sweep may have told why."""
+        path = self.path / "record.json"
+        return path.exists() and read_json(path).get("machine") != {}
 
     def update(self, **facts: Any) -> None:
         """Change the record."""
