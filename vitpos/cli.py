@@ -117,6 +117,12 @@ Plugins = Annotated[
         callback=trust,
     ),
 ]
+Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
+]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
 Compared = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -136,15 +142,12 @@ GroupBy = Annotated[
     str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
 ]
 Baseline = Annotated[
-    str | None, typer.Option(metavar="ARM", help="A label, or embedding=learned1d.")
+    str | None,
+    typer.Option(metavar="ARM", help="What arms are compared with: a name, or KEY=VALUE."),
 ]
 Allow = Annotated[
     list[str] | None,
     typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
-]
-Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
-Budget = Annotated[
-    str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -173,12 +176,22 @@ def train(
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="Several values of a key: as `vitpos sweep`.")
+    ] = False,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
+    if multirun or seeds is not None:
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        return
     from vitpos import checks, config
+    from vitpos.overrides import given
 
-    words = overrides or []
+    words = given(overrides or [])
     run = config.compose(words)
     if cfg:
         say(config.dump(run), end="")
@@ -223,7 +236,7 @@ def resume(
     if resuming.is_sweep(path, overrides or []):
         plan, launcher = resuming.plan(path, overrides or [])
         words = ["resume", str(path), *(overrides or [])]
-        run_members(plan, words, launcher, retry, budget)
+        run_members(plan, words, launcher, retry, budget, quiet)
         return
     from vitpos.screen import watching
 
@@ -236,7 +249,14 @@ def resume(
 @app.command()
 def sweep(
     overrides: Overrides = None,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
@@ -244,37 +264,80 @@ def sweep(
     budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import config, plan, progress
+    """Run a study or a grid: `study=schh2024`, `embedding=none,rope2d seed=0..4`."""
+    from vitpos import config, grids, progress
+    from vitpos.overrides import given, is_for_hydra
 
-    launcher, words = config.launching(overrides or [])
-    planned = plan.planned(words)
+    launcher, words = config.launching(given(overrides or []))
+    looking = dry_run or commands
+    if any(map(is_for_hydra, words)):
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        search(words, again, seeds, launcher, retry, budget, quiet)
+        return
+    planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
+        from vitpos import outlook
         from vitpos.counting import sizes
+        from vitpos.listing import columns
+        from vitpos.screen import watching
 
-        say("\n".join(progress.lines(planned, sizes(planned))))
+        with watching(quiet=not probe) as show:
+            look = outlook.outlook(
+                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
+            )
+        say("\n".join(outlook.lines(look, columns())))
     else:
-        run_members(planned, ["sweep", *(overrides or [])], launcher, retry, budget)
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        run_members(planned, again, launcher, retry, budget, quiet)
+
+
+def search(
+    words: list[str],
+    again: list[str],
+    seeds: int | None,
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
+) -> None:
+    """Let Hydra's sweeper say what is run."""
+    from vitpos import multirun, progress, sweep
+    from vitpos.watches import watching
+
+    def go(plan: "Plan") -> None:
+        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
+            sweep.run(
+                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
+            )
+
+    left = sweep.countdown(budget)
+    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+
+
+def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
+    """As they were typed."""
+    found = [] if seeds is None else [f"--seeds={seeds}"]
+    found += [] if baseline is None else [f"--baseline={baseline}"]
+    return found + ["--yes"] * yes
 
 
 def run_members(
-    plan: "Plan", words: list[str], launcher: "Launching", retry: bool, budget: str | None
+    plan: "Plan",
+    words: list[str],
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
 ) -> None:
     """Run what is missing of a plan; `words` are typed to go on with it."""
     from vitpos import progress, sweep
-    from vitpos.linewise import Linewise
+    from vitpos.watches import watching
 
-    folders = sweep.run(
-        plan,
-        Linewise(),
-        progress.typed(words),
-        options=launcher,
-        retry=retry,
-        budget=sweep.seconds(budget),
-    )
-    say(f"{len(plan.members)} runs are there\nvitpos compare {shlex.join(folders)}")
+    again, seconds = progress.typed(words), sweep.seconds(budget)
+    with watching(quiet=quiet, budget=seconds, retry=retry) as watch:
+        sweep.run(plan, watch, again, options=launcher, retry=retry, budget=seconds)
 
 
 @app.command("list")
@@ -476,15 +539,16 @@ def plot(
 @app.command()
 def tensorboard(
     paths: Paths,
+    where: Where = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="0: any; without it, the first free one from 6006."),
     ] = None,
 ) -> None:
-    """Open TensorBoard on exactly these runs."""
-    from vitpos import records, serve
+    """Open TensorBoard on exactly these runs: a row per arm, and means with intervals."""
+    from vitpos import placing, serve
 
-    serve.serve(records.find(paths), port, say)
+    serve.serve(lambda: placing.find(paths, where or []), port, say)
 
 
 @app.command()

@@ -63,10 +63,11 @@ def asked(answer: Answer, plan: Plan | None) -> Iterator[str]:
         yield "These runs were not planned as a study: the comparison is exploratory."
         return
     design = plan.study.design
+    runs = f"{counted(len(plan.study.arms), 'arm')} x {counted(design.seeds, 'seed')}"
     yield f"**{design.question}** ({design.source})"
     yield (
-        f"Fixed before the first run (plan {answer.plan[:12]}): {counted(len(plan.study.arms), 'arm')}"
-        f" x {counted(design.seeds, 'seed')}, {design.metric} ({design.direction} is better),"
+        f"Fixed before the first run (plan {answer.plan[:12]}): {runs}, {design.metric}"
+        f" ({design.direction} is better),"
         f" alpha {design.alpha} for {counted(design.looks, 'look')}, differences of"
         f" {design.smallest_effect} and more of interest."
     )
