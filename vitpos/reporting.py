@@ -21,6 +21,7 @@ from vitpos.errors import BadRun
 from vitpos.overview import attempts_of
 from vitpos.plan import Plan
 from vitpos.records import Record, part
+from vitpos.studies import TYPED
 from vitpos.words import counted, seconds_words
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
