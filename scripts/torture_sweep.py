@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from typing import Any
 
 import vitpos
 from vitpos import comparison, config, records, tables
+from vitpos.durable import Lines
+from vitpos.failures import JOURNAL
 
 NAME = "torn"
 STUDY = """\
@@ -79,7 +82,7 @@ class Place:
 
     folder: Path
     epochs: int
-    process: "subprocess.Popen[str] | None" = None
+    pace: float = 0.0  # seconds that one run takes undisturbed
     hits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -128,9 +131,13 @@ class Place:
             raise Spoilt(f"exit code {process.returncode} after {self.hits[-3:]}:\n{errors}")
         return process.returncode
 
+    def usual_seconds(self) -> float:
+        """That a run took, start included."""
+        return statistics.median(row["seconds"] for row in Lines(self.study / JOURNAL).read())
+
     def is_done(self) -> bool:
         """Whether every run is finished."""
-        found = [records.read(path) for path in records.find([self.study])]
+        found = [records.read(path) for path in records.walk(self.study)]
         return len(found) == 9 and all(run.status == "finished" for run in found)
 
 
@@ -159,7 +166,7 @@ def tear(place: Place, kills: int, dice: random.Random) -> int:
         finally:
             if process.poll() is None:
                 process.kill()
-        if place.study.is_dir() and place.is_done():
+        if place.is_done():
             break
     place.to_the_end()
     return done
@@ -170,7 +177,7 @@ def disturb(place: Place, process: "subprocess.Popen[str]", most: int, dice: ran
     done = 0
     while done < most:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.0, 2.0) if dice.random() < 0.3 else dice.uniform(0.5, 6.0))
+            process.wait(dice.uniform(0.0, 1.3 * place.pace))
             return done
         members = children(process.pid)
         target = "member" if members and dice.random() < 0.6 else "sweep"
@@ -227,7 +234,7 @@ def torture(folder: Path, kills: int, seed: int, epochs: int) -> str:
     quiet.to_the_end()
     expected, done, studies, hits = outcome(quiet), 0, 0, list[str]()
     while done < kills:
-        place = Place(folder / f"torn{studies}", epochs)
+        place = Place(folder / f"torn{studies}", epochs, quiet.usual_seconds())
         killed = tear(place, kills - done, dice)
         wrong = differences(expected, outcome(place))
         if wrong:

@@ -183,7 +183,7 @@ def present(outlook: Outlook) -> Iterator[str]:
     }
     runs = list(outlook.there.values())
     if not runs:
-        yield "none is there yet"
+        yield "nothing is there yet"
     for status in FURTHEST:
         places = Counter(str(run.path.parent) for run in runs if run.status == status)
         if places:
