@@ -187,7 +187,7 @@ def train(
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
     if multirun or seeds is not None:
-        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run, quiet=quiet)
         return
     from vitpos import checks, config
     from vitpos.overrides import given

@@ -252,7 +252,8 @@ def unknown(what: str, name: Any, known: Iterable[str]) -> Problem:
     """There is none of this name, but perhaps one nearly so."""
     known = list(known)
     near = get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known[:20])}"
+    usual = "the only one is" if len(known) == 1 else "one of"
+    hint = f"did you mean {near[0]}?" if near else f"{usual} {', '.join(known[:20])}"
     return Problem(f"there is no {what} {name}", hint)
 
 
