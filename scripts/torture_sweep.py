@@ -28,7 +28,7 @@ from vitpos import comparison, config, records, tables
 from vitpos.durable import Lines
 from vitpos.failures import JOURNAL
 
-NAME = "torn"
+NAME, RUNS = "torn", 6
 STUDY = """\
 question: Does a sweep come to the same end whatever happens on the way?
 source: here
@@ -47,7 +47,6 @@ base:
   device: cpu
 arms:
   none: {{embedding: none}}
-  learned1d: {{embedding: learned1d}}
   rope2d: {{embedding: rope2d}}
 baseline: none
 then: {{image_size: [35], dataset: [mnist5k]}}
@@ -107,6 +106,7 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | place,
+            cwd=self.folder,
             start_new_session=True,
         )
 
@@ -138,7 +138,7 @@ class Place:
     def is_done(self) -> bool:
         """Whether every run is finished."""
         found = [records.read(path) for path in records.walk(self.study)]
-        return len(found) == 9 and all(run.status == "finished" for run in found)
+        return len(found) == RUNS and all(run.status == "finished" for run in found)
 
 
 def children(process: int) -> list[int]:
@@ -191,24 +191,25 @@ def disturb(place: Place, process: "subprocess.Popen[str]", most: int, dice: ran
     return done
 
 
-def outcome(place: Place) -> dict[str, Any]:
+def outcome(study: Path) -> dict[str, Any]:
     """All that must be the same: of every run, and of the table of them."""
-    answer = comparison.compare([place.study])
+    answer = comparison.compare([study])
     found: dict[str, Any] = {
         f"table.{name}": tables.render(answer, name, width=120, colour=False, timings=False)
         for name in tables.FORMATS
     }
-    for path in records.find([place.study]):
+    for path in records.find([study]):
         found |= {f"{path.name}/{name}": value for name, value in of_run(path)}
     return found
 
 
 def of_run(path: Path) -> Iterator[tuple[str, Any]]:
     """The numbers of one run."""
-    for name in ("config.yaml", "metrics.jsonl", "predictions.npz"):
+    for name in ("metrics.jsonl", "predictions.npz"):
         yield name, (path / name).read_bytes()
-    weights = sorted((path / "checkpoints").glob("*.safetensors"))[-1]
-    yield weights.name, weights.read_bytes()
+    checkpoint = sorted((path / "checkpoints").glob("*.safetensors"))[-1].read_bytes()
+    end = 8 + int.from_bytes(checkpoint[:8], "little")  # of the header, whose keys have no order
+    yield "weights", (json.loads(checkpoint[8:end]), checkpoint[end:])
     summary = json.loads((path / "summary.json").read_text())
     yield "summary.json", {name: part for name, part in summary.items() if name != "perf"}
     rows = [json.loads(line) for line in (path / "evaluations.jsonl").read_text().splitlines()]
@@ -232,11 +233,11 @@ def torture(folder: Path, kills: int, seed: int, epochs: int) -> str:
     dice, start = random.Random(seed), time.monotonic()
     quiet = Place(folder / "quiet", epochs)
     quiet.to_the_end()
-    expected, done, studies, hits = outcome(quiet), 0, 0, list[str]()
+    expected, done, studies, hits = outcome(quiet.study), 0, 0, list[str]()
     while done < kills:
         place = Place(folder / f"torn{studies}", epochs, quiet.usual_seconds())
         killed = tear(place, kills - done, dice)
-        wrong = differences(expected, outcome(place))
+        wrong = differences(expected, outcome(place.study))
         if wrong:
             raise Spoilt(f"study {studies} in {place.folder} differs in {', '.join(wrong)}")
         done, studies, hits = done + killed, studies + 1, hits + place.hits
