@@ -9,9 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "vitpos"
 FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
-    "hydra": {"config"},
-    "omegaconf": {"config"},
-    "rich": {"screen"},
+    "hydra": {"config", "overrides", "multirun", "_hydra"},
+    "omegaconf": {"config", "multirun", "_hydra"},
+    "rich": {"scoreboard", "screen", "standings", "watches"},
     "scipy": {"statistics"},
     "tensorboard": {"board", "events", "serve"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it

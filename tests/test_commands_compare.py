@@ -579,3 +579,45 @@ def test_pairs_are_made_by_seed(tmp_path_factory, arms, failed):
     if arms[1]:
         kept = {s: v for s, v in arms[1].items() if s != failed}
         assert after["a"].values == kept
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+FIELDS = (
+    "identity",
+    "arm",
+    "arm_identity",
+    "embedding",
+    "seed",
+    "created",
+    "machine",
+    "data",
+    "status",
+)
+PARTS = ("status", "epochs", "steps", "image_size", "metrics", "cost", "perf")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    record=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4),
+    summary=st.dictionaries(st.sampled_from(PARTS), JSON, max_size=3),
+    reached=JSON,
+)
+def test_whatever_a_record_says_there_is_a_table(tmp_path_factory, record, summary, reached):
+    """Fields that are anything are a damaged run or none that counts, never a crash."""
+    outputs = tmp_path_factory.mktemp("runs")
+    two_arms(outputs, seeds=3)
+    path = quick(outputs, "better", 7, 0.5)
+    for name, change in (("record.json", record), ("summary.json", summary)):
+        data = json.loads((path / name).read_text()) | change
+        if name == "summary.json" and "metrics" not in change:
+            data["metrics"]["test/accuracy"] = reached
+        (path / name).write_text(json.dumps(data))
+    found = asked(outputs, allow=["mixed"], where=["seed<100", "arm=*"], group_by=["dataset"])
+
+    assert by_label(found)["none"].values == pytest.approx({0: 0.5, 1: 0.51, 2: 0.52})

@@ -86,7 +86,7 @@ def test_planned_seeds_without_a_run_are_missing(tmp_path):
 
 
 def test_runs_are_found_wherever_they_lie(tmp_path):
-    """A planned run in another study's folder counts, by its identity; a damaged one by its name."""
+    """A planned run elsewhere counts, by its identity; a damaged one is known by its name."""
     found = planned(tmp_path)
     paths = run_all(found)
     elsewhere = tmp_path / "other" / "mine"

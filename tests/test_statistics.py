@@ -139,6 +139,8 @@ def test_refuses_what_is_no_number(bad):
     with pytest.raises(ValueError, match="finite"):
         compare([81.0, bad, 80.0])
     with pytest.raises(ValueError, match="finite"):
+        compare([81.0, 82.0, 80.0, 81.0, 80.0, bad])
+    with pytest.raises(ValueError, match="finite"):
         mean_interval([1.0, bad, 2.0])
 
 

@@ -1,215 +1,377 @@
-"""`vitpos sweep study=NAME` brings every member of a study to its end, whatever happens to some."""
+"""A sweep brings every member of a plan to its end, whatever happens to some of them."""
 
 import json
-import shutil
 import signal
-from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import processes
 import pytest
-import yaml
-from run_folders import call, folder
+from acting import Act, Acting, Clock, Seen, leave
+from run_folders import folder
 from small_studies import BODY
 
-from vitpos import config, records, runs, sweep
+from vitpos import attempts, claims, config, failures, frozen, progress, runs, studies, sweep
+from vitpos import plan as plans
 from vitpos.durable import Lines
-from vitpos.plan import Member, Plan, planned
-from vitpos.signals import Stop
+from vitpos.errors import BadData, BadInput, Interrupted, NoResources, Paused, Unfinished
+from vitpos.plan import Plan
+from vitpos.runs import RunFolder
 
-STUDY = BODY | {"then": {"image_size": [35]}}
+ORDER = ["a, seed 0", "b, seed 0", "a, seed 1", "b, seed 1"]
+
+
+@pytest.fixture(scope="module")
+def made() -> Plan:
+    """Two arms and two seeds, composed once."""
+    found = studies.study("made", BODY | {"then": {"image_size": [35]}}, pytest.fail)
+    assert found is not None
+    return plans.plan(found, {})
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for runs, and configs with a study of two arms and two seeds."""
-    configs = tmp_path / "configs"
-    shutil.copytree(config.folder(), configs)
-    (configs / "study" / "made.yaml").write_text(yaml.safe_dump(STUDY))
-    monkeypatch.setenv("VITPOS_CONFIGS", str(configs))
-    return tmp_path / "outputs"
+def plan(made: Plan, tmp_path: Path) -> Plan:
+    """The same for an empty folder of runs."""
+    members = [replace(m, run=replace(m.run, outputs=str(tmp_path))) for m in made.members]
+    return Plan(made.study, tuple(members))
 
 
-class Trained:
-    """Stands in for the processes: leaves the folders that they would, and remembers."""
-
-    def __init__(self, plan: Plan, codes: dict[str, int] | None = None) -> None:
-        self.codes, self.words, self.stop_after = codes or {}, list[list[str]](), 0
-        self.members = {member.words: member for member in plan.members}
-
-    def __call__(self, words: Sequence[str], stop: Stop) -> int:
-        self.words.append(list(words))
-        if len(self.words) == self.stop_after:
-            signal.raise_signal(signal.SIGINT)
-            return 130
-        command, *rest = words
-        if command == "train":
-            return self.train(self.members[tuple(rest)])
-        path = Path(rest[0])
-        if command == "resume":
-            (path / "summary.json").write_text('{"status": "finished"}')
-            return 0
-        row = {"dataset": "mnist5k", "split": "test", "image_size": int(rest[1][11:])}
-        Lines(path / "evaluations.jsonl").append(row)
-        return 0
-
-    def train(self, member: Member) -> int:
-        """A run that ended as it was told to."""
-        code = self.codes.get(member.title, 0)
-        status = {0: "finished", 6: "diverged"}.get(code, "failed")
-        words = [w for w in member.words if w.partition("=")[0] not in ("study", "seed", "outputs")]
-        run = member.run
-        folder(Path(run.outputs), *words, seed=run.seed, study=run.study, status=status)
-        return code
-
-    @property
-    def commands(self) -> list[str]:
-        """The first word of each."""
-        return [words[0] for words in self.words]
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that sweeps see."""
+    found = Clock()
+    monkeypatch.setattr(sweep, "time", found)
+    monkeypatch.setattr(attempts, "time", found)
+    return found
 
 
-def wait(monkeypatch: Any, place: Path, **codes: int) -> Trained:
-    """Have nothing really run."""
-    titles = {title.replace("_", ", seed "): code for title, code in codes.items()}
-    trained = Trained(planned(["study=made", f"outputs={place}"]), titles)
-    monkeypatch.setattr(sweep, "wait", trained)
-    return trained
+def go(plan: Plan, acting: Acting, **more: Any) -> tuple[Seen, Any]:
+    """Run it; what was seen, and the folders or the error."""
+    seen = Seen()
+    options = replace(config.launching([])[0], grace_seconds=5.0, **more.pop("limits", {}))
+    try:
+        end: Any = sweep.run(plan, seen, "vitpos it", options=options, launch=acting, **more)
+    except (Unfinished, Interrupted, Paused) as error:
+        end = error
+    return seen, end
 
 
-def go(capsys: Any, place: Path, *more: str) -> tuple[int, str, str]:
-    """Type it."""
-    return call(capsys, "sweep", "study=made", f"outputs={place}", *more)
+def journal(plan: Plan) -> list[dict[str, Any]]:
+    """What was written down of every attempt."""
+    return Lines(runs.place(plan.members[0].run).parent / "journal.jsonl").read()
 
 
-def test_trains_and_evaluates_every_member(place, monkeypatch, capsys):
-    """In the order of the plan, each followed by its evaluations; again, nothing is left to do."""
-    trained = wait(monkeypatch, place)
-    code, said, _ = go(capsys, place)
-    members = [words[-2:] for words in trained.words if words[0] == "train"]
-    again, repeated, _ = go(capsys, place)
-
-    assert (code, again) == (0, 0)
-    assert members == [["name=a", "seed=0"], ["name=b", "seed=0"], ["name=a", "seed=1"],
-                       ["name=b", "seed=1"]]  # fmt: skip
-    assert trained.commands == ["train", "eval"] * 4
-    assert said.splitlines()[-2:] == ["4 runs are there", f"vitpos compare {place}/made"]
-    assert repeated.count(": finished in ") == 4
+def failure_of(plan: Plan, number: int) -> dict[str, Any]:
+    """As its record has it."""
+    found = progress.begun(plan.members[number])
+    assert found is not None
+    assert found.status == "failed"
+    return dict(found.record["failure"])
 
 
-def test_goes_on_after_a_failure(place, monkeypatch, capsys):
-    """The others run; the exit code is 7, and what failed is named."""
-    trained = wait(monkeypatch, place, a_0=6, b_1=1)
-    code, _, errors = go(capsys, place)
+def test_brings_every_member_to_its_end(plan, clock, tmp_path):
+    """In the order of the plan, never more at a time than slots; again, nothing is left to do."""
+    acting = Acting(clock)
+    seen, end = go(plan, acting)
+    again = Acting(clock)
+    repeated, same = go(plan, again)
 
-    assert code == 7
-    assert trained.commands.count("train") == 4
-    assert trained.commands.count("eval") == 2
-    assert errors.startswith("error: 2 of 4 runs failed: a, seed 0; b, seed 1\n")
-    assert f"vitpos sweep study=made outputs={place}" in errors
-
-
-def test_what_diverged_is_left_and_what_failed_goes_on(place, monkeypatch, capsys):
-    """The one would diverge again with the same bits; the other may have had no memory."""
-    wait(monkeypatch, place, a_0=6, b_1=1)
-    go(capsys, place)
-    trained = wait(monkeypatch, place)
-    code, _, errors = go(capsys, place)
-
-    assert code == 7
-    assert trained.commands == ["resume", "eval"]
-    assert "1 of 4 runs failed: a, seed 0" in errors
+    assert acting.titles == ORDER
+    assert (acting.most, acting.closed, seen.ended) == (2, True, 1)
+    assert end == same == [str(tmp_path / "made")]
+    assert all(kinds == ["running", "finished"] for kinds in seen.kinds.values())
+    assert {state.value for state in seen.states.values()} == {0.5}
+    assert again.titles == []
+    assert {state.kind for state in repeated.first.values()} == {"finished"}
+    assert [row["code"] for row in journal(plan)] == [0] * 4
 
 
-def test_runs_elsewhere_count(place, monkeypatch, capsys):
-    """A member that was run under another name and study is not run again, and is compared."""
+@pytest.mark.parametrize(
+    ("act", "kind", "detail", "told"),
+    [
+        (Act(1, says="error: ValueError: no; this is a bug; x"), "error", "ValueError: no", 1),
+        (Act(1, folder=False, says="error: no"), "error", "no", 1),
+        (Act(3), "error", "exit code 3", 3),
+        (Act(-9), "killed", "killed (SIGKILL, out of memory?)", -9),
+        (Act(137), "killed", "killed (SIGKILL, out of memory?)", 137),
+        (Act(-11), "killed", "killed (SIGSEGV)", -11),
+        (Act(5, says="error: out of memory at batch 9"), "memory", "out of memory at batch 9", 5),
+        (Act(5, says="error: cannot write x: no space left"), "disk", "cannot write x: ", 5),
+        (Act(0, folder=False), "error", "it ended without its result", 0),
+        (Act(0, seconds=1e9), "timeout", "not at its end after 60 s", 143),
+        (Act(0, seconds=1e9, deaf=True), "timeout", "not at its end after 60 s", -9),
+    ],
+)  # fmt: skip
+def test_a_failure_is_recorded_and_the_others_finish(plan, clock, act, kind, detail, told):
+    """In the record of its run, also if it had none; the exit code is 7; only --retry tries it."""
+    acting = Acting(clock, {"a, seed 0": [act]})
+    seen, end = go(plan, acting, limits={"member_seconds": 60.0})
+    found = failure_of(plan, 0)
+    again = Acting(clock)
+    before, same = go(plan, again)
+    retried = Acting(clock)
+    _, folders = go(plan, retried, retry=True)
+
+    assert isinstance(end, Unfinished)
+    assert end.message.startswith(f"1 of 4 runs failed: a, seed 0: {detail}")
+    assert end.hint == "look at them, then vitpos it --retry"
+    assert (found["kind"], found["code"]) == (kind, told)
+    assert found["detail"].startswith(detail)
+    assert seen.kinds["a, seed 0"] == ["running", "failed"]
+    assert all(seen.kinds[title] == ["running", "finished"] for title in ORDER[1:])
+    assert (again.titles, before.first["a, seed 0"].kind) == ([], "failed")
+    assert same.message == end.message
+    assert (retried.titles, len(folders)) == (["a, seed 0"], 1)
+    assert len({found.path for found in progress.there(plan).values()}) == 4
+
+
+def test_what_makes_no_step_hangs(plan, clock):
+    """For so long, between its first and its last; the compiler before it may take its time."""
+    acting = Acting(clock, {title: [Act(seconds=500)] for title in ORDER}, slots=3)
+
+    def tell(number: int, step: int) -> None:
+        member = plan.members[number]
+        path = claims.place(Path(member.run.outputs), member.identity)
+        path.write_text(json.dumps({"step": step, "steps": 450, "rate": 2.5}))
+
+    for seconds in range(50, 500, 50):
+        clock.after(seconds, partial(tell, 0, seconds))
+    clock.after(200, partial(tell, 1, 7))
+    clock.after(200, lambda: tell(2, 450))
+    seen, _ = go(plan, acting, limits={"silent_seconds": 90.0})
+
+    assert [seen.kinds[title][-1] for title in ORDER[:3]] == ["finished", "failed", "finished"]
+    assert (seen.states["a, seed 0"].step, seen.states["a, seed 0"].steps) == (450, 450)
+    assert failure_of(plan, 1)["detail"] == "no step for 90 s"
+
+
+def test_what_diverged_is_left(plan, clock):
+    """It would diverge again with the same bits: only --retry tries it."""
+    seen, end = go(plan, Acting(clock, {"b, seed 0": [Act(6)]}))
+    again, retried = Acting(clock), Acting(clock, {"b, seed 0": [Act(6)]})
+    go(plan, again)
+    go(plan, retried, retry=True)
+
+    assert seen.kinds["b, seed 0"] == ["running", "diverged"]
+    assert end.message == "1 of 4 runs failed: b, seed 0: diverged"
+    assert (again.titles, retried.titles) == ([], ["b, seed 0"])
+
+
+def test_what_was_interrupted_goes_on(plan, clock):
+    """And what was paused, or begun by a process that did not come as far as its record."""
+    leave(plan.members[0], "interrupted")
+    leave(plan.members[1], "paused")
+    RunFolder.create(plan.members[2].run, plan.members[2].words)
+    acting = Acting(clock)
+    seen, end = go(plan, acting)
+
+    kinds = [state.kind for state in seen.first.values()]
+    assert kinds == ["interrupted", "paused", "interrupted", "planned"]
+    assert acting.titles == ORDER
+    assert len(end) == 1
+
+
+def test_runs_elsewhere_count(plan, clock, tmp_path):
+    """One that was run under another name and study lacks its evaluation only, and is compared."""
     words = ("dataset=mnist5k", "training=smoke")
-    before = folder(place, *words, "embedding=none", study="other")
-    trained = wait(monkeypatch, place)
-    code, said, _ = go(capsys, place)
+    before = folder(tmp_path, *words, "embedding=none", study="other")
+    acting = Acting(clock)
+    seen, end = go(plan, acting)
 
-    assert code == 0
-    assert trained.commands.count("train") == 3
-    assert trained.words[0] == ["eval", str(before), "image_size=35"]
-    assert said.splitlines()[-1] == f"vitpos compare {place}/made {before}"
-
-
-def test_what_was_interrupted_goes_on(place, monkeypatch, capsys):
-    """By `vitpos resume`, also if the process did not come as far as its record."""
-    first, second, *_ = planned(["study=made", f"outputs={place}"]).members
-    words = ("dataset=mnist5k", "training=smoke")
-    arms = (["embedding=none", "name=a"], ["embedding=learned1d", "name=b"])
-    made = [folder(place, *words, *arm, status="interrupted", study="made") for arm in arms]
-    (made[1] / "record.json").unlink()
-    trained = wait(monkeypatch, place)
-    go(capsys, place)
-
-    assert made == [runs.place(first.run), runs.place(second.run)]
-    assert [words for words in trained.words if words[0] == "resume"] == [
-        ["resume", str(path)] for path in made
-    ]
+    assert seen.first["a, seed 0"].detail == "without its evaluations"
+    assert seen.states["a, seed 0"].path == before
+    assert end == [str(tmp_path / "made"), str(before)]
 
 
-def test_what_another_process_does_is_left_to_it(place, monkeypatch, capsys):
-    """A locked run is neither run nor called a failure."""
-    [first, *_] = planned(["study=made", f"outputs={place}"]).members
-    made = runs.RunFolder.create(first.run, first.words)
-    made.update(identity=first.identity, status="running")
-    trained = wait(monkeypatch, place)
-    with made.locked():
-        code, said, _ = go(capsys, place)
+def test_a_finished_run_that_cannot_be_evaluated_stays_finished(plan, clock):
+    """The failure is told, and is not one of the run."""
+    path = leave(plan.members[0], "finished")
+    (path / "evaluations.jsonl").unlink()
+    _, end = go(plan, Acting(clock, {"a, seed 0": [Act(3, says="error: no such data")]}))
 
-    assert code == 0
-    assert trained.commands.count("train") == 3
-    assert "1 of 4 runs belong to other processes" in said
+    assert "a, seed 0: no such data" in end.message
+    assert json.loads((path / "record.json").read_text())["status"] == "finished"
 
 
-def test_a_signal_ends_it_after_the_member(place, monkeypatch, capsys):
-    """Nothing else is started, and the hint says how to go on."""
-    trained = wait(monkeypatch, place)
-    trained.stop_after = 3
-    code, _, errors = go(capsys, place)
+def test_what_another_process_has_is_looked_at_again(plan, clock):
+    """What it finished is not done; what it left is; at the end nothing is missing."""
+    held = [claims.claimed(Path(m.run.outputs), m.identity) for m in plan.members[:2]]
+    for claim in held:
+        claim.__enter__()
 
-    assert code == 130
-    assert trained.commands == ["train", "eval", "train"]
-    assert "stopped at run 2 of 4" in errors
-    assert f"hint: vitpos sweep study=made outputs={place}" in errors
+    def let_go(number: int) -> None:
+        if number == 0:
+            leave(plan.members[0], "finished")
+        held[number].__exit__(None, None, None)
+
+    clock.after(30, lambda: let_go(0))
+    clock.after(60, lambda: let_go(1))
+    acting = Acting(clock)
+    seen, end = go(plan, acting)
+
+    assert acting.titles == ["a, seed 1", "b, seed 1", "b, seed 0"]
+    assert seen.kinds["a, seed 0"] == ["elsewhere", "finished"]
+    assert seen.kinds["b, seed 0"] == ["elsewhere", "planned", "running", "finished"]
+    assert len(end) == 1
 
 
-def test_missing_data_is_told_before_anything_runs(place, monkeypatch, capsys):
+def test_who_comes_second_waits(plan, clock):
+    """A member that says that another process was quicker is put back, and is no failure."""
+    acting = Acting(clock, {"a, seed 0": [Act(8, seconds=1, folder=False, claim=False)]})
+    seen, _ = go(plan, acting)
+
+    assert acting.titles == [*ORDER[:3], ORDER[0], ORDER[3]]
+    assert seen.kinds["a, seed 0"] == ["running", "elsewhere", "planned", "running", "finished"]
+    assert len(journal(plan)) == 4
+
+
+def test_a_run_by_hand_is_left_to_it(plan, clock):
+    """A run folder in use counts as a claim."""
+    made = RunFolder(leave(plan.members[0], "running"))
+    lock = made.locked()
+    lock.__enter__()
+
+    def ended() -> None:
+        leave(plan.members[0], "finished")
+        lock.__exit__(None, None, None)
+
+    clock.after(100, ended)
+    acting = Acting(clock)
+    seen, end = go(plan, acting)
+
+    assert acting.titles == ORDER[1:]
+    assert (seen.first["a, seed 0"].kind, seen.kinds["a, seed 0"]) == ("elsewhere", ["finished"])
+    assert len(end) == 1
+
+
+def test_what_another_sweep_finished_meanwhile_is_not_started(plan, clock):
+    """Though it was missing when this one began."""
+    acting = Acting(clock)
+    clock.after(5, lambda: leave(plan.members[3], "finished"))
+    go(plan, acting)
+
+    assert acting.titles == ORDER[:3]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order(plan, clock, number):
+    """Those that run save and end, nothing else is started; the hint says how to go on."""
+    clock.after(15, lambda: signal.raise_signal(number))
+    acting = Acting(clock)
+    seen, end = go(plan, acting)
+
+    assert isinstance(end, Interrupted)
+    assert (end.code, end.hint) == (128 + number, "vitpos it")
+    assert end.message == "stopped with 2 of 4 runs to do; what was begun is saved"
+    assert [job.signals for job in acting.jobs] == [[], [], [signal.SIGTERM], [signal.SIGTERM]]
+    assert [seen.kinds[title][-1] for title in ORDER] == ["finished"] * 2 + ["interrupted"] * 2
+
+
+def test_a_second_signal_ends_it_at_once(plan, clock):
+    """Also those that do not listen, and none is left behind."""
+    acting = Acting(clock, {"a, seed 0": [Act(seconds=1e9, deaf=True)]})
+    for seconds in (5, 5.5):
+        clock.after(seconds, lambda: signal.raise_signal(signal.SIGINT))
+    seen, end = go(plan, acting)
+
+    assert (end.code, end.hint) == (130, "vitpos it")
+    assert clock.now < 1010
+    assert acting.jobs[0].signals == [signal.SIGTERM, signal.SIGTERM, signal.SIGKILL]
+    assert (seen.ended, acting.closed) == (1, True)
+
+
+def test_one_that_does_not_end_is_killed(plan, clock):
+    """After its grace; what it saved before is kept."""
+    acting = Acting(clock, {"a, seed 0": [Act(seconds=1e9, deaf=True)]})
+    clock.after(5, lambda: signal.raise_signal(signal.SIGTERM))
+    seen, end = go(plan, acting)
+
+    assert end.code == 143
+    assert acting.jobs[0].signals == [signal.SIGTERM, signal.SIGKILL]
+    assert 1010 <= clock.now < 1012
+    assert seen.kinds["a, seed 0"] == ["running", "interrupted"]
+
+
+def test_no_member_is_left_behind_by_an_error(plan, clock, monkeypatch):
+    """Whatever goes wrong in the sweep itself."""
+    acting = Acting(clock)
+    monkeypatch.setattr(Seen, "tick", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        go(plan, acting)
+
+    assert [job.signals for job in acting.jobs] == [[signal.SIGTERM]] * 2
+    assert all(job.claim is None for job in acting.jobs)
+
+
+def test_a_budget_is_kept(plan, clock):
+    """What would not end in time is not begun; the rest is for another time."""
+    acting = Acting(clock)
+    _, end = go(plan, acting, budget=15.0)
+    rest = Acting(clock)
+    _, folders = go(plan, rest, budget=25.0)
+
+    assert isinstance(end, Paused)
+    assert (end.code, end.hint) == (75, "vitpos it")
+    assert end.message.startswith("the budget of 15 s is spent with 2 of 4 runs to do")
+    assert (acting.titles, rest.titles) == (ORDER[:2], ORDER[2:])
+    assert clock.now < 1025
+    assert len(folders) == 1
+
+
+def test_what_runs_when_the_budget_is_spent_is_stopped_in_order(plan, clock):
+    """And goes on another time."""
+    acting = Acting(clock, slots=4)
+    seen, end = go(plan, acting, budget=8.0)
+
+    assert end.message.startswith("the budget of 8 s is spent with 4 of 4 runs to do")
+    assert {kinds[-1] for kinds in seen.kinds.values()} == {"interrupted"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("2h", 7200), ("90m", 5400), ("1h30m", 5400), ("45s", 45), (None, None), (" 1H ", 3600)],
+)
+def test_budgets_are_read(text, seconds):
+    """As people write them."""
+    assert sweep.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "1.5h", "0m", "-2h", "2h30", "30m1h"])
+def test_what_is_no_budget_is_told(text):
+    """With examples."""
+    with pytest.raises(BadInput, match="not a time"):
+        sweep.seconds(text)
+
+
+def test_what_was_stopped_by_somebody_else_is_told(plan, clock):
+    """It is saved, and no failure; the exit code says that something is missing."""
+    seen, end = go(plan, Acting(clock, {"a, seed 0": [Act(143)]}))
+
+    assert (end.code, end.message) == (7, "1 of 4 runs were stopped from outside")
+    assert seen.kinds["a, seed 0"] == ["running", "interrupted"]
+
+
+def test_missing_data_is_told_before_anything_runs(plan, clock, tmp_path):
     """Once, and not for every member."""
-    trained = wait(monkeypatch, place)
-    code, _, errors = go(capsys, place, "dataset=mnist", f"dataset.root={place}")
+    other = config.compose_dataset(["dataset=mnist", f"dataset.root={tmp_path}"])
+    members = [replace(m, run=replace(m.run, dataset=other)) for m in plan.members]
+    acting = Acting(clock)
+    with pytest.raises(BadData):
+        go(Plan(plan.study, tuple(members)), acting)
 
-    assert code == 3
-    assert errors.count("error:") == 1
-    assert not trained.words
+    assert acting.titles == []
+    assert frozen.plans(tmp_path / "made") == []
 
 
-@pytest.mark.slow
-def test_runs_for_real(place):
-    """Two runs and their evaluations in processes of their own; Ctrl-C, and on to the end."""
-    words = (
-        "sweep", "study=made", f"outputs={place}", "seeds=1", "threads=1", "device=cpu",
-        "training.limit=64", "training.batch_size=16", "training.epochs=15",
-        "backbone.depth=1", "backbone.dim=16", "backbone.heads=2", "tensorboard=false",
-    )  # fmt: skip
-    process = processes.spawn(*words)
-    curves = processes.wait_for("made/a-*/metrics.jsonl", place, process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    [begun] = records.find([place])
+def test_a_full_disk_stops_no_sweep(plan, clock, monkeypatch):
+    """What cannot be written down is said, and the others go on."""
 
-    assert process.returncode == 130
-    assert begun == curves.parent
-    assert records.read(begun).status == "interrupted"
-    assert not records.in_use(begun)
+    def full(*anything: Any) -> None:
+        raise NoResources("cannot write it: no space left")
 
-    done = processes.run(*words)
-    found = {records.read(path).arm: path for path in records.find([place])}
+    monkeypatch.setattr(failures, "journal", full)
+    seen, end = go(plan, Acting(clock))
 
-    assert done.returncode == 0, done.stderr
-    assert set(found) == {"a", "b"}
-    for path in found.values():
-        assert json.loads((path / "summary.json").read_text())["status"] == "finished"
-        assert [row["image_size"] for row in Lines(path / "evaluations.jsonl").read()] == [35]
+    assert len(end) == 1
+    assert seen.notes == [f"{title}: cannot write it: no space left" for title in ORDER]

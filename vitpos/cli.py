@@ -1,15 +1,20 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitpos import __version__
 from vitpos.plain import say
+
+if TYPE_CHECKING:
+    from vitpos.plan import Plan
+    from vitpos.schema import Launching
 
 app = typer.Typer(
     name="vitpos",
@@ -108,6 +113,18 @@ Where = Annotated[
     list[str] | None,
     typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
 ]
+Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
+]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline", metavar="ARM", help="What a grid's arms are compared with; or KEY=VALUE."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -135,12 +152,22 @@ def train(
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="Several values of a key: as `vitpos sweep`.")
+    ] = False,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
+    if multirun or seeds is not None:
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        return
     from vitpos import checks, config
+    from vitpos.overrides import given
 
-    words = overrides or []
+    words = given(overrides or [])
     run = config.compose(words)
     if cfg:
         say(config.dump(run), end="")
@@ -162,11 +189,31 @@ def train(
 
 @app.command()
 def resume(
-    path: RunPath,
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="The folder of a run or of a sweep, or a frozen plan.",
+            autocompletion=complete_runs,
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[launcher.KEY=VALUE]...", help="Of a sweep."),
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Go on with an interrupted run, bit for bit."""
+    """Go on with an interrupted run, bit for bit, or with a sweep: what is missing of it."""
+    from vitpos import resuming
+
+    if resuming.is_sweep(path, overrides or []):
+        plan, launcher = resuming.plan(path, overrides or [])
+        words = ["resume", str(path), *(overrides or [])]
+        run_members(plan, words, launcher, retry, budget, quiet)
+        return
     from vitpos.screen import watching
 
     with watching(quiet=quiet) as show:
@@ -178,27 +225,95 @@ def resume(
 @app.command()
 def sweep(
     overrides: Overrides = None,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import plan, progress
+    """Run a study or a grid: `study=schh2024`, `embedding=none,rope2d seed=0..4`."""
+    from vitpos import config, grids, progress
+    from vitpos.overrides import given, is_for_hydra
 
-    words = overrides or []
-    planned = plan.planned(words)
+    launcher, words = config.launching(given(overrides or []))
+    looking = dry_run or commands
+    if any(map(is_for_hydra, words)):
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        search(words, again, seeds, launcher, retry, budget, quiet)
+        return
+    planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
+        from vitpos import outlook
         from vitpos.counting import sizes
+        from vitpos.listing import columns
+        from vitpos.screen import watching
 
-        say("\n".join(progress.lines(planned, sizes(planned))))
+        with watching(quiet=not probe) as show:
+            look = outlook.outlook(
+                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
+            )
+        say("\n".join(outlook.lines(look, columns())))
     else:
-        from vitpos import sweep as sweeps
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        run_members(planned, again, launcher, retry, budget, quiet)
 
-        sweeps.run(planned, progress.typed(["sweep", *words]))
+
+def search(
+    words: list[str],
+    again: list[str],
+    seeds: int | None,
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
+) -> None:
+    """Let Hydra's sweeper say what is run."""
+    from vitpos import multirun, progress, sweep
+    from vitpos.watches import watching
+
+    def go(plan: "Plan") -> None:
+        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
+            sweep.run(
+                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
+            )
+
+    left = sweep.countdown(budget)
+    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+
+
+def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
+    """As they were typed."""
+    found = [] if seeds is None else [f"--seeds={seeds}"]
+    found += [] if baseline is None else [f"--baseline={baseline}"]
+    return found + ["--yes"] * yes
+
+
+def run_members(
+    plan: "Plan",
+    words: list[str],
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
+) -> None:
+    """Run what is missing of a plan; `words` are typed to go on with it."""
+    from vitpos import progress, sweep
+    from vitpos.watches import watching
+
+    again, seconds = progress.typed(words), sweep.seconds(budget)
+    with watching(quiet=quiet, budget=seconds, retry=retry) as watch:
+        sweep.run(plan, watch, again, options=launcher, retry=retry, budget=seconds)
 
 
 @app.command("list")

@@ -22,6 +22,8 @@ from vitpos.pairing import Compared, paired, values_of
 from vitpos.selection import select
 from vitpos.statistics import Difference, family
 
+MOST_NOTES = 40  # of runs that did not count as they lie there
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -161,4 +163,5 @@ def remarks(found: Gathered, known: Compared) -> list[str]:
                 alone.append(f"{names[0]} {judgement.few([str(s) for s in only])} (not {names[1]})")
     if alone:
         said.append(f"seeds without a pair: {judgement.few(alone)}")
-    return said
+    more = len(said) - MOST_NOTES
+    return [*said[:MOST_NOTES], f"{more} more like these"] if more > 0 else said

@@ -89,6 +89,12 @@ class Locked(UserError):
     code = 8
 
 
+class Paused(UserError):
+    """A run stopped where it was asked to, and can go on; or the time of a sweep is spent."""
+
+    code = 75
+
+
 class Interrupted(UserError):
     """A signal asked the run to stop; its state is saved."""
 

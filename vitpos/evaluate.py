@@ -1,6 +1,6 @@
 """A trained network on images again: the same, another split, another size, another data set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from vitpos.data.sources import load
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun, NoResources
 from vitpos.runs import RunFolder, now
-from vitpos.schema import Run
+from vitpos.schema import Dataset, Run
 from vitpos.signals import Stop
 from vitpos.train import under
 from vitpos.vit import ViT
@@ -23,17 +23,24 @@ OWN = ("image_size", "split")  # keys of an evaluation that a run does not have
 SHARED = ("device", "precision", "threads", "attention")
 
 
-def evaluate(path: Path, words: Sequence[str], report: Report, note: Any) -> dict[str, Any]:
+def evaluate(
+    path: Path,
+    words: Sequence[str],
+    report: Report,
+    note: Any,
+    datasets: Mapping[str, Dataset] | None = None,
+) -> dict[str, Any]:
     """Loss and accuracy as a row, which is also added to `evaluations.jsonl` of the run.
 
     `words` are `image_size=48`, `split=validation`, `dataset=fashion_mnist`, `dataset.root=DIR`,
-    `device=cpu` and the like. Without any, the stored test accuracy comes out again.
+    `device=cpu` and the like. Without any, the stored test accuracy comes out again. Of `datasets`,
+    known by their names, no file in `configs/` is read.
     """
     folder = RunFolder.open(path)
     trained, record = folder.run(), folder.record()
     plugins.check(trained.embedding)
     asked = {key: value for key, _, value in (word.partition("=") for word in words)}
-    run = wanted(trained, record, words)
+    run = wanted(trained, record, words, datasets or {})
     split, size = check(trained, asked)
     with Stop():
         chosen = machine.prepare(replace(run, dataset=trained.dataset))
@@ -67,18 +74,23 @@ def evaluate(path: Path, words: Sequence[str], report: Report, note: Any) -> dic
     return row
 
 
-def wanted(trained: Run, record: dict[str, Any], words: Sequence[str]) -> Run:
+def wanted(
+    trained: Run, record: dict[str, Any], words: Sequence[str], datasets: Mapping[str, Dataset]
+) -> Run:
     """The run as trained, but for its data and machine where `words` say so."""
-    keys = {word.partition("=")[0] for word in words}
+    asked = {key: value for key, _, value in (word.partition("=") for word in words)}
     known = (*OWN, *SHARED, "dataset", "dataset.root")
-    if odd := sorted(keys - set(known)):
+    if odd := sorted(asked.keys() - set(known)):
         raise BadInput(f"{odd[0]} does not belong to an evaluation", f"one of {', '.join(known)}")
-    composed = config.compose([w for w in words if w.partition("=")[0] not in OWN])
-    changes: dict[str, Any] = {key: getattr(composed, key) for key in SHARED if key in keys}
-    changes = {"precision": record["machine"]["precision"]} | changes
-    if "dataset" in keys:
+    changes: dict[str, Any] = {"precision": record["machine"]["precision"]}
+    if asked.get("dataset") in datasets:
+        changes["dataset"] = datasets[asked.pop("dataset")]
+    rest = [word for word in words if word.partition("=")[0] in asked.keys() - set(OWN)]
+    composed = config.compose(rest) if rest else trained
+    changes |= {key: getattr(composed, key) for key in SHARED if key in asked}
+    if "dataset" in asked:
         changes["dataset"] = composed.dataset
-    elif "dataset.root" in keys:
+    elif "dataset.root" in asked:
         changes["dataset"] = replace(trained.dataset, root=composed.dataset.root)
     run = replace(trained, **changes)
     if run.dataset.channels != trained.dataset.channels:

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from vitpos import __version__, build, checkpoints, config, machine, metrics, plugins
+from vitpos import __version__, build, checkpoints, identities, machine, metrics, plugins
 from vitpos.data.sources import load
 from vitpos.durable import write_json
-from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted, NoResources
+from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted, NoResources, Paused
 from vitpos.history import History
 from vitpos.memory import resources
 from vitpos.origin import changes, origin
@@ -45,19 +45,19 @@ class Show(Protocol):
         """The run is finished."""
 
 
-def start(run: Run, overrides: Sequence[str], show: Show) -> Path:
-    """Do a new run; where it is."""
+def start(run: Run, overrides: Sequence[str], show: Show, until: int | None = None) -> Path:
+    """Do a new run; where it is. Raises `Paused` after epoch `until` if more would follow."""
     with Stop() as stop:
         loop = prepare(run, show)
         stop.patient = True
         folder = RunFolder.create(run, overrides)
         with folder.locked():
             folder.update(**origin(run, loop))
-            perform(folder, loop, show, stop)
+            perform(folder, loop, show, stop, until)
     return folder.path
 
 
-def resume(path: Path, show: Show) -> Path:
+def resume(path: Path, show: Show, until: int | None = None) -> Path:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is."""
     folder = RunFolder.open(path)
     if folder.is_over():
@@ -81,7 +81,7 @@ def resume(path: Path, show: Show) -> Path:
         else:
             folder.update(**origin(loop.run, loop))
         go_back(folder, loop, show)
-        perform(folder, loop, show, stop)
+        perform(folder, loop, show, stop, until)
     return path
 
 
@@ -96,7 +96,7 @@ def go_back(folder: RunFolder, loop: Loop, show: Show) -> None:
     epochs = [row.get("epoch") for row in folder.metrics.read()]
     whole = next((n for n, epoch in enumerate(epochs) if epoch != n + 1), len(epochs))
     before = (whole + 1) * loop.steps_per_epoch
-    identity = config.identity(loop.run)
+    identity = identities.identity(loop.run)
     saved = checkpoints.load(folder.checkpoints, show.note, identity=identity, before=before)
     if saved is not None:
         loop.load(*saved)
@@ -114,14 +114,18 @@ def prepare(run: Run, show: Show) -> Loop:
         return Loop(run, model, data, chosen)
 
 
-def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
-    """Run to the end or to a signal, and leave the folder in order either way."""
+def perform(
+    folder: RunFolder, loop: Loop, show: Show, stop: Stop, until: int | None = None
+) -> None:
+    """Run to the end, to a signal or to an epoch, and leave the folder in order in any case."""
     history = History(folder, loop)
     facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.dataset.size)
     show.begin(folder.path, describe(loop) | facts)
-    attempts = folder.record()["attempts"]
+    record, limit = folder.record(), (until or 0) * loop.steps_per_epoch or loop.total
+    attempts = record["attempts"]
     attempt: dict[str, Any] = {"started": now(), "from_step": loop.step, "vitpos": __version__}
-    folder.update(status="running", attempts=[*attempts, attempt])
+    mended = {"failure": None} if "failure" in record else {}  # of an attempt before this one
+    folder.update(status="running", attempts=[*attempts, attempt], **mended)
 
     def close(status: str) -> None:
         attempt.update(ended=now(), status=status, to_step=loop.step)
@@ -130,6 +134,7 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
     stop.patient = True
     try:
         with resources(loop.run):
+            pause(folder, loop, history, limit)
             for item in loop.run_to_end():
                 follow(item, history, loop, show)
                 if stop.signal is not None:
@@ -139,6 +144,7 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
                         again(folder),
                         signal=stop.signal,
                     )
+                pause(folder, loop, history, limit)
             summary = finish(folder, loop, history, facts)
     except Diverged as error:
         summary = head(loop, "diverged") | {"metrics": {}, "cost": facts}
@@ -149,7 +155,7 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
         error.problems[0] = error.problems[0]._replace(message=f"{folder.path}: {error}")
         raise
     except BaseException as error:
-        status = "interrupted" if isinstance(error, Interrupted | Leave | NoResources) else "failed"
+        status = ending(error)
         with suppress(NoResources):
             close(status)
         history.close(status, {})
@@ -161,6 +167,20 @@ def perform(folder: RunFolder, loop: Loop, show: Show, stop: Stop) -> None:
         raise
     close("finished")
     show.end(folder.path, summary)
+
+
+def pause(folder: RunFolder, loop: Loop, history: History, limit: int) -> None:
+    """Raise `Paused` if the loop is as far as it should come in this process."""
+    if limit <= loop.step < loop.total:
+        history.save()
+        raise Paused(f"paused after step {loop.step} of {loop.total}", again(folder))
+
+
+def ending(error: BaseException) -> str:
+    """The status of a run that ends so."""
+    if isinstance(error, Paused):
+        return "paused"
+    return "interrupted" if isinstance(error, Interrupted | Leave | NoResources) else "failed"
 
 
 def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None:
@@ -203,8 +223,8 @@ def head(loop: Loop, status: str) -> dict[str, Any]:
     """How a summary begins."""
     return {
         "status": status,
-        "identity": config.identity(loop.run),
-        "arm": config.arm(loop.run),
+        "identity": identities.identity(loop.run),
+        "arm": identities.arm(loop.run),
         "seed": loop.run.seed,
         "epochs": loop.training.epochs,
         "steps": loop.step,

@@ -14,12 +14,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import __version__, config
+from vitpos import __version__, config, identities
 from vitpos.durable import make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.plan import Member, Plan
 from vitpos.runs import now, place
-from vitpos.schema import Run
+from vitpos.schema import Dataset, Run
 from vitpos.studies import Arm, Design, Study
 from vitpos.typed import typed
 
@@ -51,6 +51,7 @@ def freeze(plan: Plan) -> Path:
 
 def document(plan: Plan) -> dict[str, Any]:
     """All of a plan as plain data."""
+    others = sorted({str(wanted["dataset"]) for wanted in plan.study.then if "dataset" in wanted})
     study, first = plan.study, {member.arm.name: member for member in reversed(plan.members)}
     arms = [first[arm.name] for arm in study.arms if arm.name in first]
     return {
@@ -62,14 +63,15 @@ def document(plan: Plan) -> dict[str, Any]:
         "design": asdict(study.design),
         "without": dict(study.without),
         "then": list(study.then),
-        "seeds": sorted({member.seed for member in plan.members}),
+        "datasets": {name: asdict(config.compose_dataset([f"dataset={name}"])) for name in others},
+        "seeds": list(study.seeds),
         "arms": [
             {
                 "name": member.arm.name,
                 "baseline": member.arm.baseline,
                 "overrides": member.arm.overrides,
                 "words": [word for word in member.words if not word.startswith("seed=")],
-                "config": config.without_seed(asdict(member.run)),
+                "config": identities.without_seed(asdict(member.run)),
             }
             for member in arms
         ],
@@ -100,14 +102,22 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         arms.append(Arm(item["name"], item["overrides"], item["baseline"]))
         runs.append(run)
         words.append(tuple(item["words"]))
+    seeds = typed(list[int], data["seeds"], "seeds", problems.append)
     if problems or design is None:
         raise BadRun(f"{path} is damaged: {problems[0].message}")
-    study = Study(data["study"], design, tuple(arms), data["without"], tuple(data["then"]))
+    study = Study(
+        data["study"],
+        design,
+        tuple(arms),
+        data["without"],
+        tuple(data["then"]),
+        tuple(seeds),
+    )
     members = []
-    for seed in data["seeds"]:
+    for seed in study.seeds:
         for arm, run, typed_in in zip(arms, runs, words, strict=True):
             own = replace(run, seed=seed)
-            identity = config.identity(own)
+            identity = identities.identity(own)
             members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
     return Plan(study, tuple(members))
 
@@ -115,6 +125,16 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
 def created(path: Path) -> str:
     """When a plan was frozen; raises `BadRun`."""
     return str(read_json(path).get("created") or "")
+
+
+def datasets(path: Path) -> dict[str, Dataset]:
+    """Those that a plan has for evaluations, by name, as they were when it was frozen."""
+    problems: list[Problem] = []
+    said = read_json(path).get("datasets") or {}
+    found = {name: typed(Dataset, data, name, problems.append) for name, data in said.items()}
+    if problems:
+        raise BadRun(f"{path} is damaged: {problems[0].message}")
+    return found
 
 
 def plans(folder: Path) -> list[Path]:

@@ -6,11 +6,12 @@ runs in them.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, frozen, records
+from vitpos import frozen, identities, records
 from vitpos.arms import Arm, Who, arm, arms, who
 from vitpos.durable import read_json
 from vitpos.errors import BadRun
@@ -66,7 +67,9 @@ def plan_of(paths: Sequence[Path]) -> Path | None:
 
 
 def source(path: Path) -> Source:
-    """A plan from its file."""
+    """A plan from its file, which must lie where it was frozen: its runs are found from there."""
+    if path.absolute().parent.name != frozen.FOLDER:
+        raise BadRun(f"{path} is not in the folder {frozen.FOLDER} of a study")
     document = read_json(path)
     plan = frozen.thaw(path)
     created = document.get("created")
@@ -103,10 +106,11 @@ def planned(known: Source) -> Gathered:
 
 
 def elsewhere(study: Path) -> Iterator[Path]:
-    """Runs in the other folders of `outputs`."""
-    for folder in sorted(study.parent.iterdir()):
-        if folder != study and folder.is_dir() and not folder.name.startswith("."):
-            yield from records.walk(folder)
+    """Runs in the other folders of `outputs`; links lead to what is found without them."""
+    with suppress(OSError):
+        for folder in sorted(study.parent.iterdir()):
+            if folder != study and not folder.is_symlink() and not folder.name.startswith("."):
+                yield from records.walk(folder)
 
 
 def by_arm(plan: Plan) -> list[list[Member]]:
@@ -119,7 +123,7 @@ def by_arm(plan: Plan) -> list[list[Member]]:
 
 def planned_arm(members: Sequence[Member], mine: dict[str, list[tuple[Who, Record]]]) -> Arm:
     """An arm as it was planned, with what is there of it."""
-    first, key = members[0], config.arm_identity(members[0].run)
+    first, key = members[0], identities.arm_identity(members[0].run)
     have = [
         (known._replace(arm=first.arm.name, arm_identity=key, seed=member.seed), run)
         for member in members

@@ -95,7 +95,7 @@ def before(source: Source, arms: Sequence[Arm]) -> dict[str, set[int]]:
             members, then = {member.identity for member in other}, frozen.created(path)
             for runs in early.values():
                 for seed, run in list(runs.items()):
-                    if run.record.get("identity") in members and run.created >= then:
+                    if str(run.record.get("identity")) in members and run.created >= then:
                         del runs[seed]
     return {key: set(runs) for key, runs in early.items()}
 

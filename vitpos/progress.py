@@ -1,21 +1,21 @@
 """How far a study is, and what to type for the rest of it."""
 
 import shlex
-from collections.abc import Iterator, KeysView, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, plugins, records
+from vitpos import identities, plugins, records
 from vitpos.durable import Lines
 from vitpos.errors import BadRun
 from vitpos.plan import Member, Plan, spelled
 from vitpos.records import Record
 from vitpos.runs import place
-from vitpos.studies import Arm, text
-from vitpos.words import count_words, counted
 
-FURTHEST = ("finished", "running", "interrupted", "failed", "diverged")  # of runs that are the same
+# Of runs that are the same; of those that are equally far, the one begun last counts.
+FURTHEST = ("finished", "running", "paused", "interrupted", "failed", "diverged")
 
 
 def there(plan: Plan) -> dict[str, Record]:
@@ -26,12 +26,46 @@ def there(plan: Plan) -> dict[str, Record]:
         for path in records.walk(Path(outputs).expanduser()):
             run = records.read(path)
             known = identity(run)
-            if run.status not in FURTHEST or known not in wanted:
-                continue
-            other = found.setdefault(known, run)
-            if FURTHEST.index(run.status) < FURTHEST.index(other.status):
-                found[known] = run
+            if run.status in FURTHEST and known in wanted:
+                found[known] = further(run, found.get(known, run))
     return found
+
+
+def further(run: Record, other: Record) -> Record:
+    """The one of two runs of the same identity that counts."""
+    first, second = FURTHEST.index(run.status), FURTHEST.index(other.status)
+    return run if (first, other.created) < (second, run.created) else other
+
+
+def begun(member: Member) -> Record | None:
+    """One member, if it was begun, wherever in `outputs`; quicker than `there`."""
+    outputs = Path(member.run.outputs).expanduser()
+    return furthest(member, (path for path in records.walk(outputs) if may_be(path, member)))
+
+
+def near(member: Member) -> Record | None:
+    """The same where it is first looked for: quicker still."""
+    usual = place(member.run).expanduser()
+    names = (usual.name if n == 1 else f"{usual.name}-{n}" for n in count(1))
+    return furthest(member, takewhile(Path.is_dir, (usual.with_name(name) for name in names)))
+
+
+def furthest(member: Member, paths: Iterable[Path]) -> Record | None:
+    """The run among these folders that counts for a member."""
+    found: Record | None = None
+    for path in paths:
+        run = records.read(path)
+        if run.status in FURTHEST and identity(run) == member.identity:
+            found = further(run, found or run)
+    return found
+
+
+def may_be(path: Path, member: Member) -> bool:
+    """Whether a folder may be that of a member, without reading all that it holds."""
+    try:
+        return member.identity.encode() in (path / "record.json").read_bytes()
+    except OSError:  # of a process that did not come so far
+        return member.identity[:8] in path.name
 
 
 def identity(run: Record) -> str:
@@ -40,7 +74,7 @@ def identity(run: Record) -> str:
     if isinstance(said, str):
         return said
     with suppress(BadRun):
-        return config.fingerprint(records.settings(run.path))
+        return identities.fingerprint(records.settings(run.path))
     return ""
 
 
@@ -104,49 +138,3 @@ def typed(words: Sequence[str]) -> str:
 def trusting() -> list[str]:
     """The options that have another process trust the same plugins."""
     return [word for name in plugins.TRUSTED for word in ("--plugin", name)]
-
-
-def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """What a sweep would do, for people; `sizes` are each arm's parameters, and its position's."""
-    study, design = plan.study, plan.study.design
-    arms = list({member.arm.name: member.arm for member in plan.members}.values())
-    common = set.intersection(*(set(written(arm)) for arm in arms))
-    yield f"{study.name}: {design.question}"
-    yield f"source: {design.source}"
-    yield (
-        f"judged by {design.metric}, {design.direction} is better; alpha {design.alpha} for"
-        f" {design.looks} look{'s' * (design.looks > 1)}; of interest from"
-        f" {design.smallest_effect} on"
-    )
-    yield f"all runs: {' '.join(word for word in written(arms[0]) if word in common)}"
-    if study.then:
-        yield f"then: {'; '.join(' '.join(spelled(wanted)) for wanted in study.then)}"
-    yield from (f"left out: {name}: {reason}" for name, reason in study.without.items())
-    yield ""
-    yield from table(arms, common, sizes)
-    yield ""
-    runs = counted(len(plan.members), "run")
-    yield f"{counted(len(arms), 'arm')} x {counted(design.seeds, 'seed')} = {runs}"
-    states = [run.status for run in there(plan).values()]
-    counts = {status: states.count(status) for status in FURTHEST}
-    yield ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "none is there yet"
-
-
-def table(arms: list[Arm], common: Set[str], sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """A line for each arm: parameters, its baseline, and what differs from that."""
-    known = {arm.name: arm for arm in arms}
-    cells = [["arm", "parameters", "position", "against", "what differs"]]
-    for arm in arms:
-        usual = written(known[arm.baseline]) if arm.baseline else common
-        own = " ".join(word for word in written(arm) if word not in usual)
-        sized = [count_words(size) for size in sizes.get(arm.name, ())] or ["?", "?"]
-        cells.append([arm.name, *sized, arm.baseline or "(baseline)", own])
-    widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    for row in cells:
-        padded = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join([*padded, row[4]]).rstrip()
-
-
-def written(arm: Arm) -> KeysView[str]:
-    """Its overrides as the file has them, in order."""
-    return {f"{key}={text(item)}": None for key, item in arm.overrides.items()}.keys()

@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import accumulate
 from typing import Any
 
 from vitpos import records
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
-from vitpos.records import Record, part
+from vitpos.records import Record, finite, part
 
 LOWER_IS_BETTER = ("loss", "seconds", "bytes", "params", "params_embedding", "flops_per_image")
 SPLITS = {"test": "test", "val": "validation", "train": "train"}
@@ -87,21 +88,26 @@ def row_at(run: Record, unit: str, count: float) -> Mapping[str, Any]:
     """The epoch that a run had last ended when it came there; empty if it never came so far."""
     try:
         rows = records.rows(run.path)
-        if unit == "seconds":
-            took = {r.get("epoch"): r.get("perf/seconds", 0.0) for r in timings(run)}
-            spent, total = [], 0.0
-            for row in rows:
-                total += took.get(row.get("epoch"), math.nan)
-                spent.append(total)
-        else:
-            spent = [row.get(unit, math.nan) for row in rows]
-    except BadRun:
+        spent = elapsed(run, rows) if unit == "seconds" else [amount(row, unit) for row in rows]
+    except (BadRun, TypeError):  # TypeError: of what is no epoch
         return {}
     if unit == "epoch":
         return next((r for r, e in zip(rows, spent, strict=True) if e == count), {})
     if not any(reached >= count for reached in spent):
         return {}
     return next((r for r, s in zip(rows[::-1], spent[::-1], strict=True) if s <= count), {})
+
+
+def elapsed(run: Record, rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Seconds of training at the end of each epoch; raises `BadRun`."""
+    took = {row.get("epoch"): amount(row, "perf/seconds") for row in timings(run)}
+    return list(accumulate(took.get(row.get("epoch"), math.nan) for row in rows))
+
+
+def amount(row: Mapping[str, Any], name: str) -> float:
+    """A number of a line; NaN if it has none."""
+    found = finite(row.get(name))
+    return math.nan if found is None else found
 
 
 def timings(run: Record) -> list[dict[str, Any]]:
@@ -138,13 +144,6 @@ def own_size(run: Record) -> Any:
 def size_or(word: str) -> int | str:
     """A number of pixels, or a name."""
     return int(word) if word.isdecimal() else word
-
-
-def finite(value: Any) -> float | None:
-    """A number that can be averaged."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if math.isfinite(value) else None
 
 
 def check(what: Reading, runs: Sequence[Record]) -> None:

@@ -4,19 +4,19 @@ Nothing here raises for a damaged run: it is one of the things a run can be, and
 """
 
 import fcntl
-import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vitpos import config
+from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.runs import RunFolder
 
-STATUSES = ("finished", "running", "interrupted", "failed", "diverged", "damaged")
+STATUSES = ("finished", "running", "paused", "interrupted", "failed", "diverged", "damaged")
 MARKS = ("config.yaml", "record.json", "summary.json")  # one of them makes a folder that of a run
 
 
@@ -50,16 +50,20 @@ class Record:
         """A number of its summary by name: `test/accuracy`, `cost/params`, `perf/train_seconds`."""
         first, _, last = name.partition("/")
         inside = part(self.summary, first).get(last) if first in ("cost", "perf") else None
-        value = inside if inside is not None else part(self.summary, "metrics").get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return None
-        return float(value) if math.isfinite(value) else None
+        return finite(inside if inside is not None else part(self.summary, "metrics").get(name))
 
 
 def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A mapping within another, empty if there is none."""
     value = data.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def finite(value: Any) -> float | None:
+    """A number that can be averaged."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= sys.float_info.max else None
 
 
 def is_run(path: Path) -> bool:
@@ -153,7 +157,7 @@ def arm_identity(run: Record) -> str:
     if isinstance(said, str):
         return said
     try:
-        return config.fingerprint(config.without_seed(settings(run.path)))
+        return identities.fingerprint(identities.without_seed(settings(run.path)))
     except BadRun:
         return ""
 

@@ -132,3 +132,21 @@ class Run:
     def stream(self) -> int:
         """What its random numbers belong to: the seed, or another number for each replica."""
         return key(self.seed, "replica", self.replica) if self.replica else self.seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launching:
+    """Where and how the members of a sweep run. It is no part of a run: no number depends on it."""
+
+    kind: str = value(one_of=("local",))
+    member_seconds: float | None = value(above=0)
+    silent_seconds: float | None = value(above=0)
+    grace_seconds: float = value(above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local(Launching):
+    """On this machine."""
+
+    devices: list[int] | None = value(at_least=0)
+    slots_per_device: int = value(at_least=0, at_most=1024)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vitpos.plan import Plan
 
@@ -35,6 +35,7 @@ class State:
     detail: str = ""  # what went wrong, in a few words
 
 
+@runtime_checkable
 class Watch(Protocol):
     """Whoever shows a sweep to somebody."""
 

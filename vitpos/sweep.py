@@ -1,83 +1,322 @@
-"""Run a study: its members one after another, each as a `vitpos train` of its own.
+"""Run a study: its members as jobs in slots, until nothing is missing.
 
 What is finished is not done again, wherever in `outputs` it lies; what was interrupted goes on; and
-a member that fails does not keep the others from running.
+a member that raises, dies, hangs or diverges does not keep the others from running. What another
+process has is left to it, and looked at again. Nothing here prints, and nothing knows where members
+run: jobs of a launcher are started and polled, and what they leave on the disk is read.
 """
 
-import shlex
-import subprocess
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import heapq
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from vitpos import claims, config, failures, frozen, launchers, progress, stock
+from vitpos.attempts import Attempt
 from vitpos.data.files import locate
-from vitpos.errors import Diverged, Interrupted, Locked, Unfinished
-from vitpos.plain import say
-from vitpos.plan import Member, Plan
-from vitpos.progress import folders, missing, there, trusting
+from vitpos.durable import disk_errors, make_folder
+from vitpos.errors import BadInput, Interrupted, Paused, Unfinished, UserError
+from vitpos.failures import Failure
+from vitpos.launchers.base import Launcher, Task
+from vitpos.plan import Plan
 from vitpos.records import Record
+from vitpos.runs import place
+from vitpos.schema import Launching
 from vitpos.signals import Leave, Stop
+from vitpos.states import State, Watch
+from vitpos.words import counted, seconds_words
 
-VITPOS = (sys.executable, "-m", "vitpos")
+Launch = Callable[[Launching, Plan, Sequence[Record], Callable[[str], None]], Launcher]
+
+TICK = 0.1  # seconds
+AGAIN = 1.0  # seconds until a member that another process has is looked at again
+AT_ONCE = 3.0  # seconds to end that a member has after a second signal
+ENDED_BADLY = ("failed", "diverged")
 
 
-def run(plan: Plan, again: str) -> None:
-    """Every member that is not finished, in order; `again` is what to type to go on.
+def run(
+    plan: Plan,
+    watch: Watch,
+    again: str,
+    *,
+    options: Launching | None = None,
+    retry: bool = False,
+    budget: float | None = None,
+    launch: Launch = launchers.launch,
+) -> list[str]:
+    """Bring every member to its end; the folders in which they lie. `again` is typed to go on.
 
-    Raises `Interrupted` after a signal, and at the end `Unfinished` if members failed.
+    Members that failed or diverged before are tried again only with `retry`. After `budget` seconds
+    those that run are stopped in order. Raises `Interrupted` after a signal, `Paused` if the time
+    was spent, and at the end `Unfinished` if members failed.
     """
     for dataset in plan.datasets():
         locate(dataset)  # what is missing is missing for all of them
-    total, failed, busy = len(plan.members), list[str](), 0
+    path, chosen = frozen.freeze(plan), options or config.launching([])[0]
+    notes: list[str] = []
     with Stop() as stop:
-        stop.patient = True
-        known = there(plan)
-        for number, member in enumerate(plan.members, 1):
-            if stop.signal is None:
-                code = attempt(member, known.get(member.identity), f"[{number}/{total}]", stop)
-                busy += code == Locked.code
-                failed += [member.title] if code not in (0, Locked.code) else []
-            if stop.signal is not None:
-                said = f"stopped at run {number} of {total}; what was begun is saved"
-                raise Interrupted(said, again, signal=stop.signal)
-    if failed:
-        named = "; ".join(failed[:5]) + ("; ..." if len(failed) > 5 else "")
-        raise Unfinished(f"{len(failed)} of {total} runs failed: {named}", again)
-    say(f"{busy} of {total} runs belong to other processes" if busy else f"{total} runs are there")
-    say(f"vitpos compare {shlex.join(folders(plan))}")
+        there = progress.there(plan)
+        states = [stock.state(member, there.get(member.identity)) for member in plan.members]
+        if any(is_open(state, retry=retry) for state in states):
+            launcher = launch(chosen, plan, [*there.values()], notes.append)
+            watch.begin(plan, states, launcher.slots)
+            sweep = Sweep(plan, path, states, launcher, watch, chosen)
+            try:
+                for text in notes:
+                    watch.note(text)
+                stop.patient = True
+                sweep.go(stop, retry=retry, budget=budget)
+            except Leave as leave:
+                said = f"stopped by {failures.signal_name(leave.number)} at once"
+                raise Interrupted(said, again, signal=leave.number) from leave
+            finally:
+                sweep.leave()
+                launcher.close()
+                watch.end()
+        else:
+            watch.begin(plan, states, 0)
+            watch.end()
+    conclude(plan, states, again, stop.signal, budget)
+    return folders(plan, states)
 
 
-def attempt(member: Member, before: Record | None, number: str, stop: Stop) -> int:
-    """Bring one member to its end, and evaluate it as the study asks; the exit code."""
-    status = before.status if before else "new"
-    say(f"{number} {member.title}: {status}{f' in {before.path}' if before else ''}")
-    if status == "diverged":
-        return Diverged.code  # and would again, with the same bits
-    if status == "running":
-        return Locked.code
-    code = 0
-    if status != "finished":
-        code = wait(["resume", str(before.path)] if before else ["train", *member.words], stop)
-    for words in [] if code or stop.signal else missing(member, before.path if before else None):
-        code = code or (0 if stop.signal else wait(words, stop))
-    return code
+def is_open(state: State, *, retry: bool) -> bool:
+    """Whether there is something to do, here or elsewhere."""
+    return state.kind != "finished" and (retry or state.kind not in ENDED_BADLY)
 
 
-def wait(words: Sequence[str], stop: Stop) -> int:
-    """A command of vitpos in a process of its own; its exit code.
+class Sweep:
+    """The members of a plan: those to do, those that run, and those that others have."""
 
-    Its group is its own too, so that Ctrl-C reaches it once, through here.
-    """
-    child = subprocess.Popen([*VITPOS, *words, *trusting()], process_group=0)
-    told = False
-    try:
+    def __init__(
+        self,
+        plan: Plan,
+        path: Path,
+        states: list[State],
+        launcher: Launcher,
+        watch: Watch,
+        options: Launching,
+    ) -> None:
+        self.plan, self.path, self.states = plan, path, states
+        self.launcher, self.watch, self.options = launcher, watch, options
+        self.todo: list[int] = []  # numbers of members; the smallest comes first
+        self.running: dict[int, Attempt] = {}  # by slot
+        self.elsewhere: dict[int, float] = {}  # when to look again
+        self.finished: list[float] = []  # seconds that members took
+        self.started = time.monotonic()
+
+    def go(self, stop: Stop, *, retry: bool, budget: float | None) -> None:
+        """Until nothing is missing, or a signal comes, or the time is spent."""
+        self.retry, self.budget = retry, budget
+        for number, state in enumerate(self.states):
+            if state.kind == "elsewhere":
+                self.elsewhere[number] = 0.0
+            elif is_open(state, retry=retry):
+                self.todo.append(number)
         while True:
-            with suppress(subprocess.TimeoutExpired):
-                return child.wait(timeout=0.2)
-            if stop.signal is not None and not told:
-                child.send_signal(stop.signal)
-                told = True
-    except Leave as leave:  # asked twice
-        child.send_signal(leave.number)
-        child.wait()
-        raise
+            self.collect()
+            over = stop.signal is not None or self.spent()
+            if over:
+                self.halt()
+            else:
+                self.look_elsewhere()
+                self.fill()
+            if not self.running and (over or not self.elsewhere):
+                return  # with nothing left to do, or nothing that could be done in time
+            self.follow()
+            self.watch.tick()
+            time.sleep(TICK)
+
+    def spent(self) -> bool:
+        """Whether the time is over."""
+        return self.budget is not None and time.monotonic() - self.started >= self.budget
+
+    def overruns(self) -> bool:
+        """Whether a member that took as long as the others would not end in time."""
+        if self.budget is None or not self.finished:
+            return False
+        usual = sum(self.finished) / len(self.finished)
+        return time.monotonic() - self.started + usual > self.budget
+
+    def fill(self) -> None:
+        """Start members in slots that are free."""
+        free = [slot for slot in range(self.launcher.slots) if slot not in self.running]
+        while free and self.todo and not self.overruns():
+            number = heapq.heappop(self.todo)
+            if self.is_to_do(number):
+                self.start(number, free.pop(0))
+
+    def is_to_do(self, number: int) -> bool:
+        """Whether it still is: another process may have it, or may have brought it to its end."""
+        member = self.plan.members[number]
+        if claims.held(Path(member.run.outputs), member.identity):
+            self.wait_for(number)
+            return False
+        found = progress.near(member)
+        if found is None:
+            return True
+        state = stock.state(member, found)
+        if state.kind == "elsewhere":
+            self.wait_for(number)
+        elif is_open(state, retry=self.retry):
+            return True
+        else:
+            self.change(number, state)
+        return False
+
+    def wait_for(self, number: int) -> None:
+        """Somebody else has this member."""
+        self.elsewhere[number] = time.monotonic() + AGAIN
+        self.change(number, replace(self.states[number], kind="elsewhere"))
+
+    def start(self, number: int, slot: int) -> None:
+        """Give a member a slot."""
+        member = self.plan.members[number]
+        where = place(member.run).expanduser().absolute()
+        log = where.parent / "logs" / f"{where.name}.log"
+        with disk_errors(log):
+            make_folder(log.parent)
+        before = log.stat().st_size if log.exists() else 0
+        job = self.launcher.start(Task(self.path, number, log, 0, None), slot)
+        attempt = Attempt(member, number, slot, job, log, self.options)
+        attempt.log_start = before
+        self.running[slot] = attempt
+        self.change(number, replace(attempt.state(), path=self.states[number].path))
+
+    def follow(self) -> None:
+        """See how far those are that run."""
+        for attempt in self.running.values():
+            if attempt.look():
+                self.change(attempt.number, attempt.state())
+
+    def collect(self) -> None:
+        """Take note of those that are over."""
+        for slot, attempt in list(self.running.items()):
+            code = attempt.poll()
+            if code is not None:
+                del self.running[slot]
+                self.close(attempt, code)
+
+    def close(self, attempt: Attempt, code: int) -> None:
+        """One is over: what it is now, told to all who should know."""
+        member, number, meaning = attempt.member, attempt.number, attempt.meaning(code)
+        found = progress.near(member)
+        if found is None or found.status != meaning:
+            found = progress.begun(member)
+        if meaning == "finished" and stock.state(member, found).kind != "finished":
+            meaning = Failure("error", "it ended without its result", code)
+        kind = "failed" if isinstance(meaning, Failure) else meaning
+        detail = meaning.detail if isinstance(meaning, Failure) else ""
+        path = found.path if found else None
+        try:
+            if isinstance(meaning, Failure) and not (found and found.status == "finished"):
+                path = failures.record(member, path, meaning)
+            if kind != "elsewhere":
+                failures.journal(member, self.path, code, attempt.seconds, detail or kind)
+        except UserError as error:  # a full disk, a damaged record: the sweep itself goes on
+            self.watch.note(f"{member.title}: {error}")
+        if kind == "elsewhere":
+            self.wait_for(number)
+            return
+        if kind == "finished":
+            self.finished.append(attempt.seconds)
+        value = stock.value(member, found) if found else None
+        state = replace(attempt.state(), kind=kind, path=path, value=value, detail=detail)
+        self.change(number, state)
+
+    def look_elsewhere(self) -> None:
+        """What another process had and has no more is finished, or is to do."""
+        now = time.monotonic()
+        for number in [n for n, at in self.elsewhere.items() if at <= now]:
+            member, self.elsewhere[number] = self.plan.members[number], now + AGAIN
+            if claims.held(Path(member.run.outputs), member.identity):
+                continue
+            state = stock.state(member, progress.begun(member))
+            if state.kind == "elsewhere":
+                continue
+            del self.elsewhere[number]
+            self.change(number, state)
+            if is_open(state, retry=False):
+                heapq.heappush(self.todo, number)
+
+    def halt(self) -> None:
+        """Tell all to save and end."""
+        for attempt in self.running.values():
+            if not attempt.told:
+                attempt.stop(self.options.grace_seconds)
+
+    def leave(self) -> None:
+        """Whatever happened here, no member is left behind."""
+        for attempt in self.running.values():
+            attempt.stop(AT_ONCE if attempt.told else self.options.grace_seconds)
+        while self.running:
+            self.collect()
+            time.sleep(TICK / 10)
+
+    def change(self, number: int, state: State) -> None:
+        """Something is new."""
+        self.states[number] = state
+        self.watch.change(number, state)
+
+
+def seconds(text: str | None) -> float | None:
+    """The budget ``2h``, ``90m``, ``1h30m`` or ``45s``; raises `BadInput`."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
+    parts = [int(part or 0) for part in found.groups()] if found else []
+    total = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    if not total:
+        raise BadInput(f"--budget {text}: not a time", "--budget 2h, 90m, 1h30m or 45s")
+    return float(total)
+
+
+def countdown(text: str | None) -> Callable[[], float | None]:
+    """What is left of a budget whenever it is asked, for several sweeps that share it."""
+    total, begun = seconds(text), time.monotonic()
+    return lambda: None if total is None else max(begun + total - time.monotonic(), 0.0)
+
+
+def conclude(
+    plan: Plan,
+    states: Sequence[State],
+    again: str,
+    signal: int | None,
+    budget: float | None,
+) -> None:
+    """Raise what there is to say, unless everything is finished."""
+    total = len(states)
+    bad = [number for number, state in enumerate(states) if state.kind in ENDED_BADLY]
+    left = total - len(bad) - sum(state.kind == "finished" for state in states)
+    failed = f"; {len(bad)} failed" if bad else ""
+    if signal is not None and left:
+        said = f"stopped with {left} of {counted(total, 'run')} to do; what was begun is saved"
+        raise Interrupted(said + failed, again, signal=signal)
+    if budget is not None and left:
+        said = f"the budget of {seconds_words(budget)} is spent with {left} of"
+        raise Paused(
+            f"{said} {counted(total, 'run')} to do; what was begun is saved{failed}", again
+        )
+    if bad:
+        named = [named_state(plan, states, number) for number in bad[:5]]
+        more = "; ..." if len(bad) > 5 else ""
+        said = f"{len(bad)} of {counted(total, 'run')} failed: {'; '.join(named)}{more}"
+        raise Unfinished(said, f"look at them, then {again} --retry")
+    if left:
+        raise Unfinished(f"{left} of {counted(total, 'run')} were stopped from outside", again)
+
+
+def named_state(plan: Plan, states: Sequence[State], number: int) -> str:
+    """A member and what happened to it."""
+    state = states[number]
+    return f"{plan.members[number].title}: {state.detail or state.kind}"
+
+
+def folders(plan: Plan, states: Sequence[State]) -> list[str]:
+    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
+    own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
+    known = {Path(name).expanduser().absolute() for name in own}
+    paths = [state.path for state in states if state.path is not None]
+    return own + sorted({str(path) for path in paths if path.parent.absolute() not in known})

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vitpos import plugins
 
@@ -26,6 +26,7 @@ class Task:
         return found + [word for name in plugins.TRUSTED for word in ("--plugin", name)]
 
 
+@runtime_checkable
 class Job(Protocol):
     """A member that was started."""
 
@@ -36,6 +37,7 @@ class Job(Protocol):
         """Send it a signal, if it is not over."""
 
 
+@runtime_checkable
 class Launcher(Protocol):
     """Something that runs members in slots."""
 

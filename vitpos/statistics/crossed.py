@@ -16,7 +16,7 @@ Results = Shaped[np.ndarray, "seeds images"]  # right or wrong, or a loss
 
 
 def on_new_images(
-    a: Results, b: Results | None = None, confidence: float = 0.95
+    a: Results, b: np.ndarray | None = None, confidence: float = 0.95
 ) -> Interval | None:
     """Of the mean of `a`, or of `a` minus `b`, paired by seed and image; None below three seeds.
 

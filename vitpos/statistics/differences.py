@@ -77,7 +77,7 @@ def difference(
     sd = pairs.sd if enough and pairs.sd > 0 else None
     r = correlation(pairs.arm, pairs.baseline) if enough else None
     simultaneous = around(pairs, rules.level) if enough else None
-    won, effect = wins(pairs, rules.sign), rules.smallest_effect
+    won, smallest = wins(pairs, rules.sign), rules.smallest_effect
     return Difference(
         seeds=pairs.seeds,
         mean=pairs.mean if n else None,
@@ -93,7 +93,7 @@ def difference(
         correlation_interval=None if r is None else correlation_interval(r, n),
         detectable=detectable(sd, n, rules.level) if sd else None,
         detectable_range=detectable_range(sd, n, rules.level) if sd else None,
-        needed=needed(sd, effect, rules.level) if sd and effect else None,
+        needed=needed(sd, smallest, rules.level) if sd and smallest else None,
         sign_flip=sign_flip(pairs.differences),
         new_images=images,
         verdict=verdict(pairs, simultaneous, holm, rules),

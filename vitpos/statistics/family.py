@@ -11,7 +11,7 @@ import numpy as np
 
 from vitpos.statistics.crossed import on_new_images
 from vitpos.statistics.differences import Difference, Rules, difference
-from vitpos.statistics.intervals import FEWEST, Interval, Number
+from vitpos.statistics.intervals import FEWEST, Interval, Number, finite
 from vitpos.statistics.pairs import Pairs, p_value, pair
 
 Images = Callable[[str, int], np.ndarray | None]
@@ -57,6 +57,8 @@ def check(
     looks: int,
 ) -> None:
     """Raise `ValueError` for what cannot be compared."""
+    for values in arms.values():
+        finite(values.values())  # those that make no pair, too
     unknown = sorted({*against, *against.values()} - arms.keys())
     if unknown:
         raise ValueError(f"no values of {', '.join(unknown)}")

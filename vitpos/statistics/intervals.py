@@ -116,5 +116,5 @@ def finite(values: Iterable[Number]) -> Float[np.ndarray, " n"]:
     """As an array; raises `ValueError` for what is no number, which would poison every result."""
     known = np.fromiter(values, float)
     if not np.isfinite(known).all():
-        raise ValueError("an interval of values that are not all finite")
+        raise ValueError("values that are not all finite have no statistics")
     return known

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-from vitpos.statistics.intervals import ROUNDING, Number, Numbers, deviation, finite
+from vitpos.statistics.intervals import ROUNDING, Number, Numbers, deviation
 
 FLIPPED = range(6, 31)  # pairs: fewer cannot reach 0.05, more have too many signs to try all
 
@@ -50,9 +50,9 @@ class Pairs:
 
 
 def pair(arm: Mapping[int, Number], baseline: Mapping[int, Number]) -> Pairs:
-    """By seed; raises `ValueError` for a value that is not finite."""
+    """By seed."""
     seeds = tuple(sorted(arm.keys() & baseline.keys()))
-    return Pairs(seeds, finite(arm[s] for s in seeds), finite(baseline[s] for s in seeds))
+    return Pairs(seeds, *(np.array([a[s] for s in seeds], float) for a in (arm, baseline)))
 
 
 def p_value(mean: Numbers, sd: Numbers, n: int) -> Numbers:
