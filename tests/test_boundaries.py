@@ -17,7 +17,8 @@ HOMES = {
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
     "timm": set(),
     "transformers": set(),
-    "matplotlib": set(),
+    "matplotlib": {"plots"},
+    "pandas": {"frames"},
 }
 REFERENCES = "oracles"  # may import all others, each inside the function that asks it
 BANNED = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitpos import __version__
+from vitpos.errors import BadInput
 from vitpos.plain import say
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Picture(StrEnum):
+    """How a picture is written."""
+
+    SVG = "svg"
+    PDF = "pdf"
+    PNG = "png"
+
+
 def complete_embeddings(incomplete: str) -> list[str]:
     """What Tab offers for the name of an embedding."""
     from vitpos import completion
@@ -109,22 +118,38 @@ Plugins = Annotated[
         callback=trust,
     ),
 ]
-Where = Annotated[
-    list[str] | None,
-    typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
-]
 Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
-Baseline = Annotated[
-    str | None,
-    typer.Option(
-        "--baseline", metavar="ARM", help="What a grid's arms are compared with; or KEY=VALUE."
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
+Compared = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
+        autocompletion=complete_runs,
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
+Metric = Annotated[
+    str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
+]
+GroupBy = Annotated[
+    str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(metavar="ARM", help="What arms are compared with: a name, or KEY=VALUE."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -247,6 +272,8 @@ def sweep(
     launcher, words = config.launching(given(overrides or []))
     looking = dry_run or commands
     if any(map(is_for_hydra, words)):
+        if looking:
+            raise BadInput("what a sweeper of Hydra's will try is not known before it runs")
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         search(words, again, seeds, launcher, retry, budget, quiet)
         return
@@ -280,16 +307,16 @@ def search(
 ) -> None:
     """Let Hydra's sweeper say what is run."""
     from vitpos import multirun, progress, sweep
-    from vitpos.watches import watching
+    from vitpos.watches import Batches, Unseen
 
     def go(plan: "Plan") -> None:
-        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
-            sweep.run(
-                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
-            )
+        watch = Unseen() if quiet else Batches(retry=retry)
+        typed = progress.typed(again)
+        sweep.run(plan, watch, typed, options=launcher, retry=retry, budget=left())
 
     left = sweep.countdown(budget)
-    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+    where = multirun.run(words, seeds, go)
+    say(where if quiet else f"vitpos compare {shlex.quote(where)}")
 
 
 def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
@@ -435,34 +462,18 @@ def rerun(
 
 @app.command()
 def compare(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATH]...",
-            help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
-    ] = None,
+    paths: Compared = None,
+    metric: Metric = None,
     at: Annotated[
         str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
     ] = None,
     where: Where = None,
-    group_by: Annotated[
-        str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option(metavar="ARM", help="A label, or embedding=learned1d.")
-    ] = None,
+    group_by: GroupBy = None,
+    baseline: Baseline = None,
     sort: Annotated[
         str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
     ] = "metric",
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
-    ] = None,
+    allow: Allow = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
     """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
@@ -481,6 +492,65 @@ def compare(
     say(tables.render(result, format_))
     if format_ is Format.CSV:
         say("\n".join(tables.lines_below(result)), aside=True)
+
+
+@app.command()
+def report(
+    paths: Compared = None,
+    allow: Allow = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else `report.md` in the study's folder.")
+    ] = None,
+) -> None:
+    """Write a study down for a paper's appendix, with the answers of a checklist."""
+    from vitpos import catalogue, reporting
+
+    say(str(reporting.write_report(paths or [catalogue.outputs()], allow or [], output)))
+
+
+@app.command()
+def plot(
+    paths: Compared = None,
+    what: Annotated[
+        str | None, typer.Option(metavar="WHAT,WHAT", help="curves, seeds, pareto, resolution.")
+    ] = None,
+    metric: Metric = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,X",
+            help="Of curves: epochs, images, seconds; of pareto: params, flops, seconds, memory.",
+        ),
+    ] = None,
+    where: Where = None,
+    group_by: GroupBy = None,
+    baseline: Baseline = None,
+    allow: Allow = None,
+    format_: Annotated[Picture, typer.Option("--format", help="Of the files.")] = Picture.SVG,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Else `plots` in the study's folder.")
+    ] = None,
+) -> None:
+    """Draw learning curves, seeds, accuracy against cost and against resolution."""
+    from vitpos import catalogue, comparison
+    from vitpos.plots import request
+
+    wanted = request.wanted(what, x, format_, output)
+    asked = comparison.Asked(
+        metric=metric,
+        where=where or [],
+        group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
+        baseline=baseline,
+        allow=allow or [],
+        is_look=wanted.is_look,
+    )
+    answer = comparison.compare(paths or [catalogue.outputs()], asked)
+    from vitpos.plots.draw import draw
+
+    drawn = draw(answer, wanted)
+    say("\n".join(map(str, drawn.paths)))
+    for text in (*answer.warnings, *drawn.missing):
+        say(text, aside=True)
 
 
 @app.command()
