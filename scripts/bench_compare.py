@@ -23,7 +23,7 @@ from typing import Any
 
 from scripts.bench_step import circumstances, without_paths
 from scripts.rounds import load
-from vitpos import config
+from vitpos import config, identities
 from vitpos.durable import write_json
 from vitpos.schema import Run
 
@@ -52,7 +52,7 @@ def put(folder: Path, run: Run, fingerprints: tuple[str, str], accuracy: float) 
     identity, arm_identity = fingerprints
     (folder / "checkpoints").mkdir(parents=True)
     data = {"name": run.dataset.name, "digest": "0" * 64, "train": 3500, "test": 1000}
-    known = {"identity": identity, "arm": config.arm(run), "seed": run.seed}
+    known = {"identity": identity, "arm": identities.arm(run), "seed": run.seed}
     record = known | {
         "format": 1,
         "arm_identity": arm_identity,
@@ -84,10 +84,10 @@ def fill(outputs: Path, count: int, seeds: int) -> None:
     noise = random.Random(0)
     for number, run in enumerate(arms(count, outputs)):
         text, data = config.dump(run), asdict(run)
-        arm = config.fingerprint(config.without_seed(data))
+        arm = identities.fingerprint(identities.without_seed(data))
         for seed in range(seeds):
-            folder = outputs / run.study / f"{config.arm(run)}-{number}-s{seed}"
-            own = config.fingerprint(data | {"seed": seed}), arm
+            folder = outputs / run.study / f"{identities.arm(run)}-{number}-s{seed}"
+            own = identities.fingerprint(data | {"seed": seed}), arm
             put(folder, replace(run, seed=seed), own, 0.7 + number / 1000 + noise.gauss(0, 0.003))
             text_of_seed = text.replace("\nseed: 0\n", f"\nseed: {seed}\n")
             (folder / "config.yaml").write_text(text_of_seed)

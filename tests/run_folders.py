@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vitpos import cli, config, outcome
+from vitpos import cli, config, identities, outcome
 from vitpos.durable import write_json
 from vitpos.runs import RunFolder
 from vitpos.schema import Run
@@ -61,9 +61,9 @@ def put(
     made = RunFolder.create(run, words)
     made.update(
         format=1,
-        identity=config.identity(run),
-        arm=config.arm(run),
-        arm_identity=config.arm_identity(run),
+        identity=identities.identity(run),
+        arm=identities.arm(run),
+        arm_identity=identities.arm_identity(run),
         embedding=list(run.embedding),
         seed=run.seed,
         created=created,
@@ -84,7 +84,9 @@ def put(
             for e in range(1, epochs + 1)
         ]
     )
-    made.timings.rewrite([{"epoch": e, "perf/seconds": 10.0} for e in range(1, epochs + 1)])
+    made.timings.rewrite(
+        [{"epoch": e, "step": 4 * e, "perf/seconds": 10.0} for e in range(1, epochs + 1)]
+    )
     if status in ("finished", "diverged"):
         write_json(made.path / "summary.json", summary(run, status, accuracy, epochs))
     return made.path

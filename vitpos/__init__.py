@@ -9,8 +9,32 @@ The modules, in the order data flows through them:
 - `train` is the loop, `metrics` what is measured;
 - `runs` and `checkpoints` are the folder of a run;
 - `screen` and `board` show it while it goes on, `records` reads it afterwards;
-- `overview` is one run on a page, `comparison` and `tables` are many, `serve` is TensorBoard;
+- `overview` is one run on a page, `serve` is TensorBoard;
+- `comparison` is many: what lies there (`gathering`, `arms`, `selection`), by what it is judged
+  (`judgement`, `readings`, `looks`), who is compared with whom (`matching`, `pairing`), and whether
+  that is fair (`circumstances`); `statistics` says what follows, `rows` and `tables` show it;
+- `plots` are pictures of many, `frames` are their numbers for notebooks;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vitpos.frames import load_curves, load_evaluations, load_runs
+
+__all__ = ["__version__", "load_curves", "load_evaluations", "load_runs"]
+
+
+def __getattr__(name: str) -> object:
+    """What notebooks ask for, imported when they do: the command line starts without it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vitpos import frames
+
+    return getattr(frames, name)
+
+
+def __dir__() -> list[str]:
+    """What Tab offers."""
+    return sorted({*globals(), *__all__})

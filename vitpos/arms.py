@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from vitpos import config, records
+from vitpos import identities, records
 from vitpos.conditions import ABSENT, Configs
 from vitpos.errors import BadRun
 from vitpos.records import Record
@@ -68,9 +68,9 @@ def who(run: Record) -> Who:
     with suppress(BadRun):
         data = records.settings(run.path)
         usual = f"{data['dataset']['name']}-{'+'.join(data['embedding'])}"
-        own = config.fingerprint(config.without_seed(data))
+        own = identities.fingerprint(identities.without_seed(data))
         name = arm if isinstance(arm, str) else data["name"] or usual
-        return Who(name, own, data["seed"], config.fingerprint(data))
+        return Who(name, own, data["seed"], identities.fingerprint(data))
     found = FOLDER.fullmatch(run.path.name)
     if found:
         return Who(found["arm"], "", int(found["seed"]), found["identity"])

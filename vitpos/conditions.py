@@ -14,8 +14,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from vitpos.config import COSMETIC, keys, near_key
+from vitpos.config import keys
 from vitpos.errors import BadInput, BadRun
+from vitpos.hints import near_key
+from vitpos.identities import COSMETIC
 from vitpos.plain_yaml import read_plain
 from vitpos.records import Record
 from vitpos.studies import text
@@ -113,7 +115,7 @@ def check(key: str, subjects: Sequence[Subject], what: str) -> None:
     if key in OF_THE_RUN or any(subject.value(key) is not ABSENT for subject in subjects):
         return
     known = sorted({name for subject in subjects for name in subject.config()})
-    raise BadInput(f"{what}: no run has the key {key}", near_key(key, [*OF_THE_RUN, *known]))
+    raise BadInput(f"{what}: no run has the key {key}", near_key(key, [*OF_THE_RUN, *known], ()))
 
 
 def flat(data: Mapping[str, Any]) -> Flat:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, frozen, records
+from vitpos import frozen, identities, records
 from vitpos.arms import Arm, Who, arm, arms, who
 from vitpos.durable import read_json
 from vitpos.errors import BadRun
@@ -123,7 +123,7 @@ def by_arm(plan: Plan) -> list[list[Member]]:
 
 def planned_arm(members: Sequence[Member], mine: dict[str, list[tuple[Who, Record]]]) -> Arm:
     """An arm as it was planned, with what is there of it."""
-    first, key = members[0], config.arm_identity(members[0].run)
+    first, key = members[0], identities.arm_identity(members[0].run)
     have = [
         (known._replace(arm=first.arm.name, arm_identity=key, seed=member.seed), run)
         for member in members

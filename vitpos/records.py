@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vitpos import config
+from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.runs import RunFolder
@@ -157,7 +157,7 @@ def arm_identity(run: Record) -> str:
     if isinstance(said, str):
         return said
     try:
-        return config.fingerprint(config.without_seed(settings(run.path)))
+        return identities.fingerprint(identities.without_seed(settings(run.path)))
     except BadRun:
         return ""
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from vitpos import checks, config
+from vitpos import checks, config, identities
 from vitpos.durable import (
     Lines,
     disk_errors,
@@ -156,7 +156,7 @@ class RunFolder:
 
 def place(run: Run) -> Path:
     """Where a run goes, unless something of that name is there already."""
-    name = f"{config.arm(run)}-s{run.seed}-{config.identity(run)[:8]}"
+    name = f"{identities.arm(run)}-s{run.seed}-{identities.identity(run)[:8]}"
     return Path(run.outputs) / run.study / name
 
 

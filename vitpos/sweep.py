@@ -273,6 +273,12 @@ def seconds(text: str | None) -> float | None:
     return float(total)
 
 
+def countdown(text: str | None) -> Callable[[], float | None]:
+    """What is left of a budget whenever it is asked, for several sweeps that share it."""
+    total, begun = seconds(text), time.monotonic()
+    return lambda: None if total is None else max(begun + total - time.monotonic(), 0.0)
+
+
 def folders(plan: Plan, states: Sequence[State]) -> list[str]:
     """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
     own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
