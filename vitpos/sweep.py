@@ -115,6 +115,8 @@ class Sweep:
                 self.elsewhere[number] = 0.0
             elif is_open(state, retry=retry):
                 self.todo.append(number)
+                if state.kind in ENDED_BADLY:
+                    self.change(number, replace(state, kind="planned", detail="once more"))
         while True:
             self.collect()
             over = stop.signal is not None or self.spent()
