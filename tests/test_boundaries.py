@@ -13,6 +13,8 @@ HOMES = {
     "omegaconf": {"config"},
     "rich": {"screen", "tables"},
     "tensorboard": {"board", "serve"},
+    "submitit": {"launchers"},
+    "ray": {"launchers"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
     "timm": set(),
     "transformers": set(),

@@ -17,11 +17,11 @@ import yaml
 from vitpos import checks, plugins, switches
 from vitpos.errors import BadInput, Problem
 from vitpos.plain_yaml import read_yaml
-from vitpos.schema import Dataset, Launching, Local, Run
+from vitpos.schema import Dataset, Launching, Local, Ray, Run, Slurm
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
-LAUNCHERS: dict[str, type[Launching]] = {"local": Local}  # by their kind
+LAUNCHERS: dict[str, type[Launching]] = {"local": Local, "slurm": Slurm, "ray": Ray}  # by kind
 # What a run is called and where it lies does not change its numbers.
 COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
