@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "hydra": {"config"},
     "omegaconf": {"config"},
-    "rich": {"screen", "tables"},
+    "rich": {"screen"},
     "tensorboard": {"board", "serve"},
     "submitit": {"launchers"},
     "ray": {"launchers"},

@@ -8,12 +8,9 @@ import shutil
 import statistics
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rich.console import Console
 from run_folders import call, folder
 
-from vitpos import comparison, tables
+from vitpos import comparison
 
 SMOKE = ("training=smoke",)
 
@@ -121,9 +118,9 @@ def test_an_arm_without_a_result_is_a_row(capsys, tmp_path):
     folder(tmp_path, *SMOKE, "embedding=none", accuracy=0.125)
     _, said, _ = call(capsys, "compare", tmp_path, "--format", "markdown")
 
-    assert re.findall(r"\| (mnist5k-\w+) \| (\d) \| (\S+)", said) == [
-        ("mnist5k-none", "1", "12.50%"),
-        ("mnist5k-rope2d", "0", "-"),
+    assert re.findall(r"\| (mnist5k-\w+) \| (\d)[^|]*\|[^|]*\| (\S+) \| (.*?) \|", said) == [
+        ("mnist5k-none", "1", "12.50", "not compared"),
+        ("mnist5k-rope2d", "0", "-", "no result: diverged"),
     ]
 
 
@@ -227,43 +224,6 @@ def test_markdown_is_a_table(capsys, tmp_path):
 
     assert len(table) == 4
     assert len({line.count("|") for line in table}) == 1
-
-
-@pytest.fixture(scope="module")
-def wide(tmp_path_factory):
-    """A comparison with long names, large numbers and every column."""
-    outputs = tmp_path_factory.mktemp("wide")
-    for index, status in enumerate(["finished", "failed", "diverged", "running"]):
-        folder(outputs, *SMOKE, "embedding=learned1d+rope_mixed", seed=index, status=status)
-    path = folder(outputs, *SMOKE, "name=an-arm-with-a-name-of-no-small-length-at-all", seed=9)
-    found = json.loads((path / "summary.json").read_text())
-    found["cost"] |= {"params": 1_234_567_890, "flops_per_image": 98_765_432_100}
-    found["perf"] |= {"images_per_second": 123_456.7, "train_seconds": 7_654_321.5}
-    (path / "summary.json").write_text(json.dumps(found))
-    return comparison.compare([outputs])
-
-
-@settings(deadline=None, max_examples=30)
-@given(width=st.integers(60, 200))
-def test_numbers_are_never_cut(wide, width):
-    """Every number is there in full at every width of a terminal, and no line is longer."""
-    file = io.StringIO()
-    tables.show(wide, Console(file=file, width=width))
-    said = file.getvalue()
-
-    for _, cells in tables.columns(wide):
-        assert all(cell in said for cell in cells)
-    assert "1,234,567,890" in said
-    assert "…" not in said
-    assert max(map(len, said.splitlines())) <= width
-
-
-def test_a_wide_terminal_gets_one_table(wide):
-    """The columns are side by side where they fit."""
-    file = io.StringIO()
-    tables.show(wide, Console(file=file, width=200))
-
-    assert file.getvalue().count("arm  ") == 1
 
 
 def test_looks_below_links_but_not_into_runs(tmp_path):

@@ -82,9 +82,17 @@ class Attempt:
         longest, silent = self.options.member_seconds, self.options.silent_seconds
         if longest is not None and now - self.since > longest:
             return f"not at its end after {seconds_words(longest)}"
-        if silent is not None and now - self.alive > silent:
+        if silent is not None and self.is_training() and now - self.alive > silent:
             return f"no step for {seconds_words(silent)}"
         return ""
+
+    def is_training(self) -> bool:
+        """Whether one step of this process should follow another.
+
+        What comes before the first may take long, as a compiler does, and so may evaluation.
+        """
+        state = self.state()
+        return "rate" in self.sign and state.step < state.steps
 
     def state(self) -> State:
         """How far it is, while it runs."""

@@ -58,6 +58,8 @@ class Format(StrEnum):
 
     RICH = "rich"
     MARKDOWN = "markdown"
+    LATEX = "latex"
+    HTML = "html"
     CSV = "csv"
     JSON = "json"
 
@@ -370,13 +372,10 @@ def compare(
     """Compare arms: mean and range over seeds, and what they cost."""
     from vitpos import comparison, tables
 
-    result = comparison.compare(paths, metric)
-    if format_ is Format.RICH:
-        say(tables.drawn(result), end="")
-        return
-    say(tables.FORMATS[format_](result))
+    result = comparison.answered(comparison.compare(paths, metric))
+    say(tables.render(result, format_))
     if format_ is Format.CSV:
-        say("\n".join(tables.remarks(result)), aside=True)
+        say("\n".join(tables.lines_below(result)), aside=True)
 
 
 @app.command()

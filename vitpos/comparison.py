@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import records
+from vitpos.answer import COSTS, LOST, Answer, Row
 from vitpos.circumstances import caption, mixed
 from vitpos.config import essence, keys, without_seed
 from vitpos.errors import BadInput, BadRun
@@ -89,6 +90,58 @@ def compare(paths: Iterable[Path], metric: str = "test/accuracy") -> Comparison:
         caption=caption(sum(len(arm.values) for arm in arms), counted),
         warnings=tuple(mixed(counted)),
         notes=(*notes, *damaged),
+    )
+
+
+def answered(found: Comparison) -> Answer:
+    """A comparison for `tables`: means alone, compared with no baseline."""
+    up = not found.metric.endswith(LOWER_IS_BETTER)
+    return Answer(
+        question="",
+        metric=found.metric,
+        direction="up" if up else "down",
+        alpha=0.05,
+        smallest_effect=0.0,
+        looks=1,
+        looked=0,
+        plan="",
+        deviations=(),
+        recipe="",
+        rows=tuple(map(described, found.arms)),
+        caption=tuple(found.caption.split("; ")),
+        warnings=found.warnings,
+        notes=found.notes,
+    )
+
+
+def described(arm: Arm) -> Row:
+    """One arm for `tables`."""
+    values, lost = dict[int, float](), dict[str, tuple[int, ...]]()
+    for index, run in enumerate(arm.runs):
+        seed = index if run.seed is None else run.seed
+        value = run.number(arm.metric)
+        if run.status == "finished" and value is not None:
+            values[seed] = value
+        else:
+            reason = "unfinished" if run.status in UNFINISHED else run.status
+            reason = reason if reason in LOST else "without"
+            lost[reason] = (*lost.get(reason, ()), seed)
+    names = {name: f"perf/{name}" for name in COSTS[4:]} | {n: f"cost/{n}" for n in COSTS[:4]}
+    return Row(
+        label=arm.label,
+        identity=arm.identity,
+        condition="",
+        baseline=None,
+        values=values,
+        lost=lost,
+        lost_share={},
+        mean=statistics.fmean(values.values()) if values else None,
+        interval=None,
+        difference=None,
+        rank=None,
+        costs={name: arm.median(place) for name, place in names.items()},
+        recipe="",
+        runs=arm.runs,
     )
 
 
