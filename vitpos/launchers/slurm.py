@@ -1,4 +1,4 @@
-"""Members as jobs of Slurm, through submitit; without Slurm, as submitit's processes on this machine.
+"""Members as jobs of Slurm, through submitit; without Slurm, as its processes on this machine.
 
 submitit writes the batch script, and its pickle holds the name of `far.run` and words. How a job
 ended is read from the files of `far`, so that accounting (sacct) need not be there; squeue is asked
