@@ -8,7 +8,7 @@ from typing import Any
 
 from run_folders import MACHINE, summary
 
-from vitpos import claims, config, frozen, progress
+from vitpos import claims, frozen, identities, progress
 from vitpos.durable import Lines, write_json
 from vitpos.launchers.base import Task
 from vitpos.plan import Member, Plan
@@ -99,8 +99,8 @@ def leave(member: Member, status: str) -> Path:
     made = RunFolder(before.path) if before else RunFolder.create(run, member.words)
     made.update(
         identity=member.identity,
-        arm=config.arm(run),
-        arm_identity=config.arm_identity(run),
+        arm=identities.arm(run),
+        arm_identity=identities.arm_identity(run),
         seed=run.seed,
         created=now(),
         machine=MACHINE,

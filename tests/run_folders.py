@@ -1,5 +1,6 @@
 """Folders of runs as the project's own writers leave them, without the training."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vitpos import cli, config, outcome
+from vitpos import cli, config, identities, outcome
 from vitpos.durable import write_json
 from vitpos.runs import RunFolder
 from vitpos.schema import Run
@@ -37,27 +38,39 @@ def folder(
     outputs: Path,
     *words: str,
     seed: int = 0,
+    study: str = "runs",
+    **facts: Any,
+) -> Path:
+    """The folder of a run that ended as `put` is told."""
+    run = replace(composed(*words), seed=seed, study=study, outputs=str(outputs))
+    return put(run, [*words, f"seed={seed}"], **facts)
+
+
+def put(
+    run: Run,
+    words: Sequence[str] = (),
+    *,
     status: str = "finished",
     accuracy: float = 0.5,
-    study: str = "runs",
     created: str = CREATED,
     machine: dict[str, Any] | None = None,
     epochs: int = 3,
+    digest: str = "f" * 64,
 ) -> Path:
     """The folder of a run that ended so, with `epochs` lines of metrics."""
-    run = replace(composed(*words), seed=seed, study=study, outputs=str(outputs))
-    made = RunFolder.create(run, [*words, f"seed={seed}"])
+    made = RunFolder.create(run, words)
     made.update(
         format=1,
-        identity=config.identity(run),
-        arm=config.arm(run),
-        arm_identity=config.arm_identity(run),
-        seed=seed,
+        identity=identities.identity(run),
+        arm=identities.arm(run),
+        arm_identity=identities.arm_identity(run),
+        embedding=list(run.embedding),
+        seed=run.seed,
         created=created,
         machine=MACHINE | (machine or {}),
         data={
             "name": run.dataset.name,
-            "digest": "f" * 64,
+            "digest": digest,
             "train": 35,
             "validation": 5,
             "test": 9,
@@ -66,7 +79,13 @@ def folder(
         status=status,
     )
     made.metrics.rewrite(
-        [{"epoch": e, "step": 4 * e, "val/accuracy": e / 8} for e in range(1, epochs + 1)]
+        [
+            {"epoch": e, "step": 4 * e, "images": 40 * e, "val/accuracy": e / 8}
+            for e in range(1, epochs + 1)
+        ]
+    )
+    made.timings.rewrite(
+        [{"epoch": e, "step": 4 * e, "perf/seconds": 10.0} for e in range(1, epochs + 1)]
     )
     if status in ("finished", "diverged"):
         write_json(made.path / "summary.json", summary(run, status, accuracy, epochs))
@@ -82,6 +101,8 @@ def summary(run: Run, status: str, accuracy: float, epochs: int) -> dict[str, An
         "status": status,
         "seed": run.seed,
         "epochs": epochs,
+        "steps": 4 * epochs,
+        "image_size": run.dataset.size,
         "metrics": {"test/accuracy": accuracy, "test/loss": 1 - accuracy, "val/accuracy": 0.375},
         "cost": cost,
         "perf": {

@@ -70,6 +70,13 @@ def test_every_shell_completes_a_value():
     assert [f'"embedding={name}"' in "".join(zsh("vitpos train embedding=rope")) for name in ROPES]
 
 
+def test_completes_lists_and_names_of_studies():
+    """Those before the last comma stay, and are not offered again."""
+    assert fish("vitpos sweep embedding=none,rope") == [f"embedding=none,{n}" for n in ROPES]
+    assert fish("vitpos sweep backbone=tiny,ti") == []
+    assert fish("vitpos sweep study=schh") == ["study=schh2024"]
+
+
 def test_bash_completes_after_the_equals_sign():
     """Where bash takes the `=` itself for the word, also in the middle of a line."""
     assert bash("train", "embedding", "=") == EMBEDDINGS

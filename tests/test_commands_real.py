@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from run_folders import call
 
-from vitpos import config
+from vitpos import identities
 from vitpos.runs import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def test_seeds_of_a_real_run_are_one_arm(capsys, runs):
     (arm,) = found["arms"]
 
     assert code == 0
-    assert arm["arm_identity"] == config.arm_identity(RunFolder(runs[0]).run())
+    assert arm["arm_identity"] == identities.arm_identity(RunFolder(runs[0]).run())
     assert [run["value"] for run in arm["runs"]] == [
         summary["metrics"]["test/accuracy"] for summary in summaries
     ]

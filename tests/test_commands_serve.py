@@ -9,71 +9,26 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from run_folders import call, folder
 
 from vitpos import board, serve
-from vitpos.errors import BadRun
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def runs(tmp_path):
-    """A run with event files, one without, and one of the same name elsewhere."""
-    found = [folder(tmp_path / "a", "training=smoke", seed=seed) for seed in range(2)]
-    board.rebuild(found[0])
-    return [*found, folder(tmp_path / "b", "training=smoke", seed=1)]
-
-
-def shown(folder):
-    """The runs in a folder for TensorBoard, and whether each has events."""
-    return {
-        str(path.relative_to(folder)): bool(list(path.glob("events.out.tfevents.*")))
-        for path in folder.glob("*/*")
-    }
-
-
-def test_each_run_has_a_place(runs):
-    """Linked or rebuilt, by study and name; runs of one name are told apart."""
-    first, second = (run.name for run in runs[:2])
-    with serve.links(runs, print) as folder:
-        found = shown(folder)
-
-        assert found == {
-            f"runs/{first}": True,
-            f"runs/{second}": True,
-            f"runs/{second}-2": True,
-        }
-        assert (folder / "runs" / first).resolve() == runs[0].resolve()
-    assert not folder.exists()
-
-
-def test_nothing_is_written_into_a_run(runs):
-    """Events that are rebuilt lie elsewhere, and go away."""
-    before = sorted(runs[1].iterdir())
-    with serve.links(runs, print):
-        during = sorted(runs[1].iterdir())
-
-    assert before == during == sorted(runs[1].iterdir())
-
-
-def test_a_run_that_cannot_be_shown_is_told(runs):
-    """A note with its own path, while the others are shown."""
-    (runs[1] / "metrics.jsonl").write_text("{}\n{}\n")
-    said = []
-    with serve.links(runs[:2], said.append) as folder:
-        assert list(shown(folder)) == [f"runs/{runs[0].name}"]
-    assert str(runs[1] / "metrics.jsonl") in said[0]
-
-
-def test_nothing_to_show_is_an_error(runs):
-    """If no run can be shown."""
-    (runs[1] / "metrics.jsonl").unlink()
-
-    with pytest.raises(BadRun, match="none of these"), serve.links([runs[1]], [].append):
-        pass
+    """Two arms of three seeds, one with event files."""
+    rope, none = (("training=smoke", f"embedding={name}") for name in ("rope2d", "none"))
+    found = []
+    for seed, accuracy in enumerate((0.5, 0.625, 0.75)):
+        found.append(folder(tmp_path / "a", *rope, seed=seed, accuracy=accuracy))
+        board.rebuild(found[-1])
+        found.append(folder(tmp_path / "a", *none, seed=seed, accuracy=accuracy))
+    return found
 
 
 @pytest.mark.slow
@@ -101,36 +56,89 @@ def test_a_place_without_runs_is_an_error(capsys, tmp_path):
     assert "holds no runs" in errors
 
 
-def fetch(address):
-    """JSON from an address."""
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return json.load(answer)
+class Page:
+    """TensorBoard as it is started by the command, and asked by its page."""
+
+    def __init__(self, tmp_path, *words):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "vitpos", "tensorboard", *words, "--port", "0"],
+            cwd=ROOT,
+            env={"PATH": "", "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.said = self.process.stdout.readline()
+        self.address = re.search(r"http://127\.0\.0\.1:\d+/", self.said)[0]
+
+    def ask(self, question, message=None, **words):
+        """JSON, about something in the address or in a message."""
+        data = None if message is None else json.dumps(message).encode()
+        url = f"{self.address}data/{question}" + (f"?{urlencode(words)}" if words else "")
+        asked = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return json.load(answer)
+
+    def wait(self, number):
+        """All runs, once there are so many."""
+        end, found = time.monotonic() + 40, []
+        while len(found) < number and time.monotonic() < end:
+            found = self.ask("runs")
+            time.sleep(0.2)
+        return found
+
+    def end(self, number=signal.SIGINT):
+        """The exit code."""
+        self.process.send_signal(number)
+        self.process.stdout.close()
+        return self.process.wait(timeout=20)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_serves_until_a_signal(runs, tmp_path, number, code):
     """On 127.0.0.1, exactly these runs; Ctrl-C is the usual end, and leaves nothing behind."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vitpos", "tensorboard", *runs, "--port", "0"],
-        cwd=ROOT,
-        env={"PATH": "", "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with process.stdout as output:
-        address = re.search(r"http://127\.0\.0\.1:\d+/", output.readline())[0]
-        end, found = time.monotonic() + 30, []
-        while len(found) < 3 and time.monotonic() < end:
-            found = fetch(f"{address}data/runs")
-            time.sleep(0.2)
-        process.send_signal(number)
+    page = Page(tmp_path, *runs[:2])
+    found = page.wait(5)
 
+    assert page.end(number) == code
+    assert "TensorBoard on 2 runs of 2 arms" in page.said
     assert found == [
-        f"runs/{runs[0].name}",
-        f"runs/{runs[1].name}",
-        f"runs/{runs[1].name}-2",
+        ".",
+        "runs/mnist5k-none/mean",
+        "runs/mnist5k-none/s00",
+        "runs/mnist5k-rope2d/mean",
+        "runs/mnist5k-rope2d/s00",
     ]
-    assert process.wait(timeout=20) == code
     assert list(tmp_path.glob("vitpos-tensorboard-*")) == []
+
+
+@pytest.mark.slow
+def test_the_pages_compare_arms(runs, tmp_path):
+    """A row per arm, a chart with bands, and a text: as the page itself asks for them."""
+    page = Page(tmp_path, tmp_path / "a", "--where", "embedding=rope*")
+    page.wait(5)
+    wish = {"sliceSize": 9, "allowedStatuses": ["STATUS_SUCCESS", "STATUS_UNKNOWN"]}
+    table = page.ask("plugin/hparams/session_groups", wish | {"startIndex": 0, "colParams": []})
+    columns = page.ask("plugin/hparams/experiment", {})
+    layout = page.ask("plugin/custom_scalars/layout")
+    (series,) = layout["category"][0]["chart"][0]["margin"]["series"]
+    tags = "|".join(f"({tag})" for tag in series.values())
+    mean = "runs/mnist5k-rope2d/mean"
+    band = page.ask("plugin/custom_scalars/scalars", run=mean, tag=tags)
+    curve = page.ask("plugin/scalars/scalars", run=mean, tag="val/accuracy")
+    (text,) = page.ask("plugin/text/text", run=".", tag="about")
+    page.end()
+    (row,) = table["sessionGroups"]
+    values = {value["name"]["tag"]: value["value"] for value in row["metricValues"]}
+
+    assert (row["name"], len(row["sessions"])) == ("runs/mnist5k-rope2d", 3)
+    assert values["test/accuracy"] == 0.625
+    assert values["arm/finished runs"] == 3
+    assert values["arm/test accuracy low"] < 0.5
+    assert row["hparams"] == {"embedding": "rope2d"}
+    assert [info["domainDiscrete"] for info in columns["hparamInfos"]] == [["rope2d"]]
+    assert columns["metricInfos"][0]["displayName"] == "test accuracy"
+    assert set(band["tag_to_events"]) == set(series.values())
+    assert [point[1:] for point in curve] == [[4, 0.125], [8, 0.25], [12, 0.375]]
+    assert "<td>62.50%</td>" in text["text"]

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vitpos import config
-from vitpos.config import compose, dump, identity
+from vitpos.config import compose, dump
 from vitpos.errors import BadInput
+from vitpos.identities import identity
 from vitpos.schema import Run
 from vitpos.typed import typed
 

@@ -19,7 +19,7 @@ from processes import TINY as LONGER
 from processes import run, spawn, wait_for
 from small_runs import STEPS, Watch, _quick, compose, few, results, resume, train
 
-from vitpos import checkpoints, config, experiment, machine
+from vitpos import checkpoints, experiment, identities, machine
 from vitpos.durable import Lines, seal, write
 from vitpos.errors import BadData, BadRun, Diverged, Interrupted, Locked, NoResources
 from vitpos.runs import RunFolder
@@ -53,7 +53,7 @@ def test_leaves_what_a_reader_needs(tmp_path: Path) -> None:
     assert (path / "overrides.txt").read_text() == "seed=3\nnotes=hello\n"
     assert [row["epoch"] for row in folder.metrics.read()] == [1, 2, 3]
     assert record["status"] == summary["status"] == "finished"
-    assert record["identity"] == summary["identity"] == config.identity(folder.run())
+    assert record["identity"] == summary["identity"] == identities.identity(folder.run())
     assert (record["arm"], record["seed"], record["data"]["test"]) == ("mnist5k-rope2d", 3, 40)
     assert len(record["data"]["digest"]) == 64
     assert record["machine"]["versions"]["torch"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_runs import TINY
 
-from vitpos import config, experiment
+from vitpos import config, experiment, identities
 from vitpos.data.shuffle import fixed, shuffled
 from vitpos.errors import Problem
 from vitpos.schema import Run
@@ -85,8 +85,8 @@ def test_a_replica_is_another_run_of_the_same_arm() -> None:
 
     assert drawn
     assert not any(torch.equal(a, b) for a, b in drawn)
-    assert config.identity(first.run) != config.identity(again.run)
-    assert config.arm_identity(first.run) != config.arm_identity(again.run)
+    assert identities.identity(first.run) != identities.identity(again.run)
+    assert identities.arm_identity(first.run) != identities.arm_identity(again.run)
     assert first.run.stream == first.run.seed
     assert again.run.stream != replace(again.run, replica=2).stream
 
@@ -99,5 +99,5 @@ def test_a_config_from_before_a_key_is_the_same_run() -> None:
 
     assert typed(Run, older, "", problems.append) == run
     assert not problems
-    assert config.fingerprint(older) == config.identity(run)
-    assert config.identity(replace(run, replica=1)) != config.identity(run)
+    assert identities.fingerprint(older) == identities.identity(run)
+    assert identities.identity(replace(run, replica=1)) != identities.identity(run)

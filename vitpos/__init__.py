@@ -10,7 +10,28 @@ The modules, in the order data flows through them:
 - `runs` and `checkpoints` are the folder of a run;
 - `screen` and `board` show it while it goes on, `records` reads it afterwards;
 - `overview` is one run on a page, `comparison` and `tables` are many, `serve` is TensorBoard;
+- `plots` are pictures of many, `frames` are their numbers for notebooks;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vitpos.frames import load_curves, load_evaluations, load_runs
+
+__all__ = ["__version__", "load_curves", "load_evaluations", "load_runs"]
+
+
+def __getattr__(name: str) -> object:
+    """What notebooks ask for, imported when they do: the command line starts without it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vitpos import frames
+
+    return getattr(frames, name)
+
+
+def __dir__() -> list[str]:
+    """What Tab offers."""
+    return sorted({*globals(), *__all__})

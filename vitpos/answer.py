@@ -16,9 +16,9 @@ class Row:
     label: str
     identity: str  # of the arm, whatever its seed
     condition: str  # the group of arms that are compared with each other; "" if there is one
-    baseline: str | None  # the label of what it is compared with; None: it is one itself
+    baseline: str | None  # the label of what it is compared with; None: it is one, or there is none
     values: Mapping[int, float]  # the metric of each finished run, by seed
-    lost: Mapping[str, tuple[int, ...]]  # seeds that do not count, by one of LOST
+    lost: Mapping[str, tuple[int, ...]]  # seeds that do not count, by one of LOST; < 0: unknown
     lost_share: Mapping[str, Interval]  # exact 95 % intervals of the rates of failed and diverged
     mean: float | None
     interval: Interval | None  # 95 %
@@ -58,3 +58,13 @@ class Answer:
     caption: tuple[str, ...]  # what ran, on what, when: a phrase each
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def is_exploratory(self) -> bool:
+        """Whether what it finds is a guess to be tested, not the answer to a declared question."""
+        return not self.plan or bool(self.deviations) or self.looked > self.looks
+
+    @property
+    def baselines(self) -> frozenset[tuple[str, str]]:
+        """Condition and label of the rows that others are compared with."""
+        return frozenset((r.condition, r.baseline) for r in self.rows if r.baseline is not None)

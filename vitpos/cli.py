@@ -64,6 +64,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Picture(StrEnum):
+    """How a picture is written."""
+
+    SVG = "svg"
+    PDF = "pdf"
+    PNG = "png"
+
+
 def complete_embeddings(incomplete: str) -> list[str]:
     """What Tab offers for the name of an embedding."""
     from vitpos import completion
@@ -113,6 +121,34 @@ Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or d
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="N: seed=0..N-1 in every arm.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Run more than 200 without being asked.")]
+Compared = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Folders of runs, the folder of a study, or a frozen plan; nothing: outputs.",
+        autocompletion=complete_runs,
+    ),
+]
+Metric = Annotated[
+    str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Only these runs: 'backbone.depth>4' 'arm=rope*'."),
+]
+GroupBy = Annotated[
+    str | None, typer.Option(metavar="KEY,KEY", help="Compare within each of their values.")
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(metavar="ARM", help="What arms are compared with: a name, or KEY=VALUE."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="mixed-...", help="code, hardware, data, epochs; or just mixed."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -140,12 +176,22 @@ def train(
     quiet: Annotated[bool, typer.Option(help="Print nothing but the run's folder.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what it costs.")] = False,
     cfg: Annotated[bool, typer.Option("--cfg", help="Print the composed config.")] = False,
+    multirun: Annotated[
+        bool, typer.Option("-m", "--multirun", help="Several values of a key: as `vitpos sweep`.")
+    ] = False,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
+    if multirun or seeds is not None:
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        return
     from vitpos import checks, config
+    from vitpos.overrides import given
 
-    words = overrides or []
+    words = given(overrides or [])
     run = config.compose(words)
     if cfg:
         say(config.dump(run), end="")
@@ -190,7 +236,7 @@ def resume(
     if resuming.is_sweep(path, overrides or []):
         plan, launcher = resuming.plan(path, overrides or [])
         words = ["resume", str(path), *(overrides or [])]
-        run_members(plan, words, launcher, retry, budget)
+        run_members(plan, words, launcher, retry, budget, quiet)
         return
     from vitpos.screen import watching
 
@@ -203,7 +249,14 @@ def resume(
 @app.command()
 def sweep(
     overrides: Overrides = None,
+    seeds: Seeds = None,
+    baseline: Baseline = None,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
     ] = False,
@@ -211,37 +264,80 @@ def sweep(
     budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
-    """Run a study: `vitpos sweep study=schh2024`."""
-    from vitpos import config, plan, progress
+    """Run a study or a grid: `study=schh2024`, `embedding=none,rope2d seed=0..4`."""
+    from vitpos import config, grids, progress
+    from vitpos.overrides import given, is_for_hydra
 
-    launcher, words = config.launching(overrides or [])
-    planned = plan.planned(words)
+    launcher, words = config.launching(given(overrides or []))
+    looking = dry_run or commands
+    if any(map(is_for_hydra, words)):
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        search(words, again, seeds, launcher, retry, budget, quiet)
+        return
+    planned = grids.asked(words, seeds=seeds, baseline=baseline, yes=yes or looking)
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
+        from vitpos import outlook
         from vitpos.counting import sizes
+        from vitpos.listing import columns
+        from vitpos.screen import watching
 
-        say("\n".join(progress.lines(planned, sizes(planned))))
+        with watching(quiet=not probe) as show:
+            look = outlook.outlook(
+                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
+            )
+        say("\n".join(outlook.lines(look, columns())))
     else:
-        run_members(planned, ["sweep", *(overrides or [])], launcher, retry, budget)
+        again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
+        run_members(planned, again, launcher, retry, budget, quiet)
+
+
+def search(
+    words: list[str],
+    again: list[str],
+    seeds: int | None,
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
+) -> None:
+    """Let Hydra's sweeper say what is run."""
+    from vitpos import multirun, progress, sweep
+    from vitpos.watches import watching
+
+    def go(plan: "Plan") -> None:
+        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
+            sweep.run(
+                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
+            )
+
+    left = sweep.countdown(budget)
+    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+
+
+def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
+    """As they were typed."""
+    found = [] if seeds is None else [f"--seeds={seeds}"]
+    found += [] if baseline is None else [f"--baseline={baseline}"]
+    return found + ["--yes"] * yes
 
 
 def run_members(
-    plan: "Plan", words: list[str], launcher: "Launching", retry: bool, budget: str | None
+    plan: "Plan",
+    words: list[str],
+    launcher: "Launching",
+    retry: bool,
+    budget: str | None,
+    quiet: bool,
 ) -> None:
     """Run what is missing of a plan; `words` are typed to go on with it."""
     from vitpos import progress, sweep
-    from vitpos.linewise import Linewise
+    from vitpos.watches import watching
 
-    folders = sweep.run(
-        plan,
-        Linewise(),
-        progress.typed(words),
-        options=launcher,
-        retry=retry,
-        budget=sweep.seconds(budget),
-    )
-    say(f"{len(plan.members)} runs are there\nvitpos compare {shlex.join(folders)}")
+    again, seconds = progress.typed(words), sweep.seconds(budget)
+    with watching(quiet=quiet, budget=seconds, retry=retry) as watch:
+        sweep.run(plan, watch, again, options=launcher, retry=retry, budget=seconds)
 
 
 @app.command("list")
@@ -363,33 +459,96 @@ def rerun(
 
 @app.command()
 def compare(
-    paths: Paths,
-    metric: Annotated[
-        str, typer.Option(help="test/accuracy, val/loss, perf/images_per_second ...")
-    ] = "test/accuracy",
+    paths: Compared = None,
+    metric: Metric = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
+    ] = None,
+    where: Where = None,
+    group_by: GroupBy = None,
+    baseline: Baseline = None,
+    sort: Annotated[
+        str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
+    ] = "metric",
+    allow: Allow = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
-    """Compare arms: mean and range over seeds, and what they cost."""
-    from vitpos import comparison, tables
+    """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
+    from vitpos import catalogue, comparison, tables
 
-    result = comparison.answered(comparison.compare(paths, metric))
+    asked = comparison.Asked(
+        metric=metric,
+        at=at,
+        where=where or [],
+        group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
+        baseline=baseline,
+        sort=sort,
+        allow=allow or [],
+    )
+    result = comparison.compare(paths or [catalogue.outputs()], asked)
     say(tables.render(result, format_))
     if format_ is Format.CSV:
         say("\n".join(tables.lines_below(result)), aside=True)
 
 
 @app.command()
+def plot(
+    paths: Compared = None,
+    what: Annotated[
+        str | None, typer.Option(metavar="WHAT,WHAT", help="curves, seeds, pareto, resolution.")
+    ] = None,
+    metric: Metric = None,
+    x: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,X",
+            help="Of curves: epochs, images, seconds; of pareto: params, flops, seconds, memory.",
+        ),
+    ] = None,
+    where: Where = None,
+    group_by: GroupBy = None,
+    baseline: Baseline = None,
+    allow: Allow = None,
+    format_: Annotated[Picture, typer.Option("--format", help="Of the files.")] = Picture.SVG,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Else `plots` in the study's folder.")
+    ] = None,
+) -> None:
+    """Draw learning curves, seeds, accuracy against cost and against resolution."""
+    from vitpos import catalogue, comparison
+    from vitpos.plots import request
+
+    wanted = request.wanted(what, x, format_, output)
+    asked = comparison.Asked(
+        metric=metric,
+        where=where or [],
+        group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
+        baseline=baseline,
+        allow=allow or [],
+        is_look=wanted.is_look,
+    )
+    answer = comparison.compare(paths or [catalogue.outputs()], asked)
+    from vitpos.plots.draw import draw
+
+    drawn = draw(answer, wanted)
+    say("\n".join(map(str, drawn.paths)))
+    for text in (*answer.warnings, *drawn.missing):
+        say(text, aside=True)
+
+
+@app.command()
 def tensorboard(
     paths: Paths,
+    where: Where = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="0: any; without it, the first free one from 6006."),
     ] = None,
 ) -> None:
-    """Open TensorBoard on exactly these runs."""
-    from vitpos import records, serve
+    """Open TensorBoard on exactly these runs: a row per arm, and means with intervals."""
+    from vitpos import placing, serve
 
-    serve.serve(records.find(paths), port, say)
+    serve.serve(lambda: placing.find(paths, where or []), port, say)
 
 
 @app.command()

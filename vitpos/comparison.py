@@ -1,226 +1,167 @@
-"""Arms side by side: what their runs reached and cost, with everything that did not count named."""
+"""Arms side by side: what their runs reached and cost, what may be said of it, and what was lost.
 
-import statistics
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+The way from folders to an answer: `gathering` finds runs and a plan, `arms` puts runs together,
+`selection` leaves out what is not meant, `judgement` says what counts, `readings` reads it,
+`matching` who is compared with whom, `circumstances` whether that is fair, `statistics` what
+follows, and `looks` counts how often somebody asked.
+"""
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from vitpos import records
-from vitpos.answer import COSTS, LOST, Answer, Row
-from vitpos.circumstances import caption, mixed
-from vitpos.config import essence, keys, without_seed
-from vitpos.errors import BadInput, BadRun
-from vitpos.records import Record, part
+from vitpos import circumstances, examples, judgement, looks, matching, readings, rows
+from vitpos.answer import Answer, Row
+from vitpos.arms import Arm, single
+from vitpos.conditions import Configs
+from vitpos.gathering import Gathered, Source, gather
+from vitpos.judgement import Judgement
+from vitpos.pairing import Compared, paired, values_of
+from vitpos.selection import select
+from vitpos.statistics import Difference, family
 
-LOWER_IS_BETTER = ("loss", "seconds", "bytes", "params", "params_embedding", "flops_per_image")
-UNFINISHED = ("running", "interrupted")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """The runs of one arm, one for each seed."""
-
-    label: str
-    identity: str
-    runs: tuple[Record, ...]
-    metric: str
-
-    @property
-    def finished(self) -> list[Record]:
-        """Those that count."""
-        return [r for r in self.runs if r.status == "finished"]
-
-    @property
-    def values(self) -> list[float]:
-        """The metric of each finished run that has it."""
-        found = (run.number(self.metric) for run in self.finished)
-        return [value for value in found if value is not None]
-
-    @property
-    def lost(self) -> dict[str, int]:
-        """How many runs do not count, by reason."""
-        counts = Counter(
-            "unfinished" if r.status in UNFINISHED else r.status
-            for r in self.runs
-            if r.status != "finished"
-        )
-        without = len(self.finished) - len(self.values)
-        return dict(counts) | ({"without": without} if without else {})
-
-    def median(self, name: str) -> float | None:
-        """Over the finished runs."""
-        found = (run.number(name) for run in self.finished)
-        values = [value for value in found if value is not None]
-        return statistics.median(values) if values else None
+MOST_NOTES = 40  # of runs that did not count as they lie there
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """All arms, the best first, and what one must know to read them."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What may be asked of a comparison, as it is typed."""
 
-    metric: str
-    arms: tuple[Arm, ...]
-    caption: str
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def compare(paths: Iterable[Path], metric: str = "test/accuracy") -> Comparison:
-    """Compare the runs in these folders; raises `BadInput` for a metric that none of them has."""
-    found = [records.read(path) for path in records.find(paths)]
-    check(metric, found)
-    notes: list[str] = []
-    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for run in found:
-        groups[run.arm, records.arm_identity(run)].append(run)
-    labels = label(groups)
-    arms = [
-        Arm(labels[key], key[1], tuple(once(labels[key], runs, notes)), metric)
-        for key, runs in groups.items()
-    ]
-    arms.sort(key=lambda arm: order(arm, metric))
-    damaged = [problem.message for run in found for problem in run.problems]
-    counted = [run for arm in arms for run in arm.finished]
-    return Comparison(
-        metric=metric,
-        arms=tuple(arms),
-        caption=caption(sum(len(arm.values) for arm in arms), counted),
-        warnings=tuple(mixed(counted)),
-        notes=(*notes, *damaged),
-    )
+    metric: str | None = None  # None: that of the plan, else test/accuracy
+    at: str | None = None  # epoch=20
+    where: Sequence[str] = ()
+    group_by: Sequence[str] = ()
+    baseline: str | None = None
+    sort: str = "metric"
+    allow: Sequence[str] = ()
+    is_look: bool = True  # whether somebody will see what comes of it
 
 
-def answered(found: Comparison) -> Answer:
-    """A comparison for `tables`: means alone, compared with no baseline."""
-    up = not found.metric.endswith(LOWER_IS_BETTER)
-    return Answer(
-        question="",
-        metric=found.metric,
-        direction="up" if up else "down",
-        alpha=0.05,
-        smallest_effect=0.0,
-        looks=1,
-        looked=0,
-        plan="",
-        deviations=(),
-        recipe="",
-        rows=tuple(map(described, found.arms)),
-        caption=tuple(found.caption.split("; ")),
-        warnings=found.warnings,
-        notes=found.notes,
-    )
-
-
-def described(arm: Arm) -> Row:
-    """One arm for `tables`."""
-    values, lost = dict[int, float](), dict[str, tuple[int, ...]]()
-    for index, run in enumerate(arm.runs):
-        seed = index if run.seed is None else run.seed
-        value = run.number(arm.metric)
-        if run.status == "finished" and value is not None:
-            values[seed] = value
-        else:
-            reason = "unfinished" if run.status in UNFINISHED else run.status
-            reason = reason if reason in LOST else "without"
-            lost[reason] = (*lost.get(reason, ()), seed)
-    names = {name: f"perf/{name}" for name in COSTS[4:]} | {n: f"cost/{n}" for n in COSTS[:4]}
-    return Row(
-        label=arm.label,
-        identity=arm.identity,
-        condition="",
-        baseline=None,
-        values=values,
-        lost=lost,
-        lost_share={},
-        mean=statistics.fmean(values.values()) if values else None,
-        interval=None,
-        difference=None,
-        rank=None,
-        costs={name: arm.median(place) for name, place in names.items()},
-        recipe="",
-        runs=arm.runs,
-    )
-
-
-def check(metric: str, found: Sequence[Record]) -> None:
-    """Raise `BadInput` if runs are finished and none of them has this metric."""
-    finished = [run for run in found if run.status == "finished"]
-    if not finished or any(run.number(metric) is not None for run in finished):
-        return
-    known = sorted(
-        {name for run in finished for name in part(run.summary, "metrics")}
-        | {f"{k}/{n}" for run in finished for k in ("cost", "perf") for n in part(run.summary, k)}
-    )
-    near = get_close_matches(metric, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
-    raise BadInput(f"no finished run has the metric {metric}", hint)
-
-
-def once(label: str, runs: Sequence[Record], notes: list[str]) -> list[Record]:
-    """One run for each seed: the latest that is finished, else the latest."""
-    by_seed: dict[object, list[Record]] = defaultdict(list)
-    for run in runs:
-        by_seed[run.path if run.seed is None else run.seed].append(run)
-    chosen = []
-    for seed, same in by_seed.items():
-        same.sort(key=lambda run: (run.status == "finished", run.created, str(run.path)))
-        chosen.append(same[-1])
-        if len(same) > 1:
-            others = ", ".join(f"{run.path.name} ({run.status})" for run in same[:-1])
-            notes.append(
-                f"{label}, seed {seed}: {len(same)} runs, counted once: {same[-1].path.name},"
-                f" not {others}"
-            )
-    return sorted(chosen, key=lambda run: (run.seed is None, run.seed or 0))
-
-
-def order(arm: Arm, metric: str) -> tuple[bool, float, str]:
-    """The best mean first, arms without a result last."""
-    if not arm.values:
-        return True, 0.0, arm.label
-    mean = statistics.fmean(arm.values)
-    return False, mean if metric.endswith(LOWER_IS_BETTER) else -mean, arm.label
-
-
-def label(groups: Mapping[tuple[str, str], Sequence[Record]]) -> dict[tuple[str, str], str]:
-    """A name for each arm; where two have the same, with the values in which they differ."""
-    shared = Counter(name for name, _ in groups)
-    found = {}
-    for name, number in shared.items():
-        same = [key for key in groups if key[0] == name]
-        if number == 1:
-            found[same[0]] = name
-            continue
-        configs = {key: flat(groups[key][0].path) for key in same}
-        differing = differences(list(configs.values()))
-        for key, values in configs.items():
-            said = [f"{path.rpartition('.')[2]}={values[path]}" for path in differing]
-            few = 0 < len(said) <= 3 and bool(values)
-            found[key] = f"{name} {' '.join(said)}" if few else f"{name} {key[1][:8] or '?'}"
-    return found
-
-
-def flat(path: Path) -> dict[str, Any]:
-    """What matters in a run's config, by dotted path; nothing if it cannot be read."""
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No search for garbage while much is read that stays: that takes a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
     try:
-        data = essence(without_seed(records.settings(path)))
-        return {name: value_at(data, name) for name in keys(data)}
-    except BadRun:
-        return {}
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
-def value_at(data: Any, path: str) -> Any:
-    """The value at a dotted path."""
-    for name in path.split("."):
-        data = data[name]
-    return data
+@undisturbed()
+def compare(paths: Sequence[Path], asked: Asked | None = None) -> Answer:
+    """Compare the runs in these folders, or of the plan that one of them has.
+
+    Raises `BadRun` for a place without runs, and `BadInput` for what cannot be asked: a metric that
+    no run has, keys that are none, runs that are not to be compared unless that is allowed.
+    """
+    asked = asked or Asked()
+    allow = circumstances.allowed(asked.allow)
+    found, configs = gather(paths), Configs()
+    source = found.source
+    rules = judgement.judgement(source, asked.metric, asked.at)
+    everything = single(found.arms)
+    if source is None or asked.metric or asked.at:
+        readings.check(rules.reading, [run for arm in everything for run in arm.runs.values()])
+    chosen = select(everything, asked.where, source, configs)
+    grouping = tuple(asked.group_by), asked.baseline
+    known = paired(chosen, rules, grouping, configs, planned=source is not None)
+    groups = [known.counted(arms) for arms in known.groups()]
+    warnings = circumstances.mixed(groups, allow, planned=source is not None)
+    differences, notes = judge(known, rules)
+    table = rows.rows(known, differences, rules, judgement.recipe(source))
+    runs = known.counted(known.arms)
+    looked = count(source, rules, everything) if asked.is_look else looks.Looked(0, ())
+    doubts = *circumstances.doubts(runs), *conditional(table), *often(looked, rules)
+    return Answer(
+        question=rules.question,
+        metric=rules.reading.title,
+        direction=rules.direction,
+        alpha=rules.alpha,
+        smallest_effect=rules.smallest_effect,
+        looks=rules.looks,
+        looked=looked.times,
+        plan=source.digest if source else "",
+        deviations=tuple(deviations(found, rules, known, asked.where)),
+        recipe=judgement.recipe(source).all,
+        rows=tuple(rows.order(table, asked.sort, rules.direction)),
+        caption=circumstances.caption([run for some in runs.values() for run in some]),
+        warnings=(*warnings, *doubts),
+        notes=(*remarks(found, known), *known.matches.notes, *notes, *looked.notes),
+    )
 
 
-def differences(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The paths at which not all of these configs hold the same, if they have the same paths."""
-    if any(config.keys() != configs[0].keys() for config in configs):
+def judge(known: Compared, rules: Judgement) -> tuple[dict[str, Difference], tuple[str, ...]]:
+    """All comparisons of the table as one family, and what is to be said about them."""
+    against = known.matches.against
+    images = examples.images(known) if rules.reading.is_of_test_images else None
+    found = family(
+        known.values,
+        against,
+        alpha=rules.alpha,
+        smallest_effect=rules.smallest_effect,
+        direction=rules.direction,
+        looks=rules.looks,
+        images=images.of if images else None,
+    )
+    return found, images.told() if images else ()
+
+
+def deviations(
+    found: Gathered, rules: Judgement, known: Compared, where: Sequence[str]
+) -> list[str]:
+    """How the table differs from the plan, if there is one."""
+    if found.source is None:
         return []
-    return [path for path in configs[0] if len({repr(c[path]) for c in configs}) > 1]
+    planned = matching.as_planned(found.arms).against
+    against = known.matches.against
+    return list(judgement.deviations(found.source, rules, known.arms, planned, against, where))
+
+
+def count(source: Source | None, rules: Judgement, arms: Sequence[Arm]) -> looks.Looked:
+    """Count a look at all planned runs, whichever of them the table shows."""
+    if source is None:
+        return looks.Looked(0, ())
+    values = {
+        str(arm.runs[seed].record.get("identity")): value
+        for arm in arms
+        if arm.planned
+        for seed, value in values_of(arm, rules).items()
+    }
+    others = judgement.related(source)
+    return looks.look(source.folder, source.digest, others, rules.reading.title, values)
+
+
+def conditional(table: Sequence[Row]) -> list[str]:
+    """A warning of what divergences do to comparisons."""
+    diverged = {row.label for row in table if row.lost.get("diverged")}
+    touched = [r.label for r in table if r.difference and diverged & {r.label, r.baseline}]
+    if not touched:
+        return []
+    return [f"runs diverged; conditional on not diverging: {circumstances.listed(touched)}"]
+
+
+def often(looked: looks.Looked, rules: Judgement) -> list[str]:
+    """A warning if more looks were taken than alpha was shared for."""
+    if looked.times <= rules.looks:
+        return []
+    return [f"look {looked.times} of {rules.looks} declared: findings are more often false"]
+
+
+def remarks(found: Gathered, known: Compared) -> list[str]:
+    """What was noticed on the way, and the seeds that have no pair."""
+    said = [*found.notes, *(note for arm in known.arms for note in arm.notes)]
+    alone = []
+    for arm, baseline in known.matches.against.items():
+        for one, other in ((arm, baseline), (baseline, arm)):
+            only = sorted(known.values[one].keys() - known.values[other].keys())
+            if only:
+                names = known.labels[one], known.labels[other]
+                alone.append(f"{names[0]} {judgement.few([str(s) for s in only])} (not {names[1]})")
+    if alone:
+        said.append(f"seeds without a pair: {judgement.few(alone)}")
+    more = len(said) - MOST_NOTES
+    return [*said[:MOST_NOTES], f"{more} more like these"] if more > 0 else said

@@ -92,10 +92,8 @@ def candidates(word: str, before: list[str]) -> list[str]:
 
 
 def continued(key: str, text: str, keys: Mapping[str, Key]) -> list[str]:
-    """Values for a key; of several embeddings, those before the last stay."""
-    if key != "embedding":
-        return values(key, keys)
-    cut = max(text.rfind(mark) for mark in "+,[") + 1
+    """Values for a key; of several, those before the last stay."""
+    cut = max(text.rfind(mark) for mark in ("+,[" if key == "embedding" else ",")) + 1
     chosen = {name.strip("[ ") for name in text[:cut].replace("+", ",").split(",")}
     return [f"{text[:cut]}{name}" for name in values(key, keys) if name not in chosen]
 
@@ -139,7 +137,7 @@ def leaves(data: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
 
 def values(name: str, keys: Mapping[str, Key]) -> list[str]:
     """What a key may be: a group's files, the words that are allowed, else its default."""
-    if name in config.GROUPS:
+    if name in (*config.GROUPS, "study"):
         return config.options(name)
     if name not in keys:
         return []

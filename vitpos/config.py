@@ -1,12 +1,9 @@
-"""From overrides to a typed, checked run. The only module that knows Hydra."""
+"""From overrides to a typed, checked run. Only this and `overrides` know Hydra."""
 
-import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, is_dataclass
-from difflib import get_close_matches
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from types import GenericAlias
@@ -14,25 +11,24 @@ from typing import Any
 
 import yaml
 
-from vitpos import checks, plugins, switches
+from vitpos import checks, overrides, plugins, switches
 from vitpos.errors import BadInput, Problem
+from vitpos.hints import near_key, near_name, offered
 from vitpos.plain_yaml import read_yaml
 from vitpos.schema import Dataset, Launching, Local, Ray, Run, Slurm
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
 LAUNCHERS: dict[str, type[Launching]] = {"local": Local, "slurm": Slurm, "ray": Ray}  # by kind
-# What a run is called and where it lies does not change its numbers.
-COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
 
-def compose(overrides: Iterable[str], *, fitting: bool = True) -> Run:
+def compose(words: Iterable[str], *, fitting: bool = True) -> Run:
     """The run that these `key=value` words ask for, or `BadInput` with all that is wrong.
 
     Unless `fitting`, the strategies need not suit the size of the network.
     """
     problems: list[Problem] = []
-    data = plain_data(overrides, problems)
+    data = plain_data(words, problems)
     run: Any = None if data is None else typed(Run, data, "", problems.append)
     if run is not None and not problems:
         problems += checks.problems(run) if fitting else [*checks.switched(run)]
@@ -41,10 +37,10 @@ def compose(overrides: Iterable[str], *, fitting: bool = True) -> Run:
     return run
 
 
-def compose_dataset(overrides: Iterable[str]) -> Dataset:
+def compose_dataset(words: Iterable[str]) -> Dataset:
     """Only the data set of these words: nothing else of a run need fit it."""
     problems: list[Problem] = []
-    data = plain_data(overrides, problems)
+    data = plain_data(words, problems)
     dataset = data and typed(Dataset, data["dataset"], "dataset", problems.append)
     if problems:
         raise BadInput.all_of(problems)
@@ -57,7 +53,7 @@ def launching(words: Iterable[str]) -> tuple[Launching, list[str]]:
     for word in words:
         if word.partition("=")[0].partition(".")[0] != "launcher":
             others.append(word)
-        elif parsed := parse(word, problems):
+        elif parsed := overrides.parse(word, GROUPS, problems):
             own[parsed[0]] = parsed[1]
     [name] = choose("launcher", own.pop("launcher"), problems) or ["local"]
     data = dict(read_yaml(files("launcher")[name]).data)
@@ -69,22 +65,22 @@ def launching(words: Iterable[str]) -> tuple[Launching, list[str]]:
     return made, others
 
 
-def plain_data(overrides: Iterable[str], problems: list[Problem]) -> Any:
+def plain_data(words: Iterable[str], problems: list[Problem]) -> Any:
     """The whole config that these words make, as plain data; None if references lead nowhere."""
-    choices, values = split(overrides, problems)
+    choices, values = split(words, problems)
     config = hydra_compose(choices)
     apply(config, values, problems)
     return resolved(config, problems)
 
 
 def split(
-    overrides: Iterable[str], problems: list[Problem]
+    words: Iterable[str], problems: list[Problem]
 ) -> tuple[dict[str, list[str]], dict[str, Any]]:
     """Overrides as choices of group files and as values of keys."""
     choices: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
-    for word in overrides:
-        parsed = parse(word, problems)
+    for word in words:
+        parsed = overrides.parse(word, GROUPS, problems)
         if parsed is None:
             continue
         key, value = parsed
@@ -97,61 +93,28 @@ def split(
     return choices, values
 
 
-def parse(word: str, problems: list[Problem]) -> tuple[str, Any] | None:
-    """One override, by Hydra's grammar."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    key, equals, text = word.partition("=")
-    if not equals:
-        problems.append(Problem(f"{word!r} is not KEY=VALUE", near_key(word, GROUPS)))
-        return None
-    if key[:1] in "+~":
-        hint = f"{key.lstrip('+~')}=..."
-        problems.append(Problem(f"{word}: keys are neither added nor removed", hint))
-        return None
-    if key in GROUPS and not text.strip():
-        extra = "; for no position use embedding=none" if key == "embedding" else ""
-        problems.append(Problem(f"{key}: empty value", f"{offered(options(key), key)}{extra}"))
-        return None
-    if key in GROUPS and "+" in text:
-        names = [name for name in text.split("+") if name]
-        if len(names) <= text.count("+"):
-            problems.append(Problem(f"{word}: a name is missing", f"{key}={'+'.join(names)}"))
-            return None
-        text = f"[{text.replace('+', ',')}]"
-    try:
-        parsed = OverridesParser.create().parse_override(f"{key}={text}")
-    except (HydraException, ValueError, RecursionError):  # too many digits, too many brackets
-        if not text.isascii() and not set(text) & set("'\"[]{}"):
-            return key, text  # the grammar knows no letters but these
-        problems.append(Problem(f"{word!r} cannot be read", "quote it: 'key=\"some text\"'"))
-        return None
-    if parsed.is_sweep_override():
-        together = f"{key}={text.replace(',', '+')}; " if key == "embedding" else ""
-        hint = f"{together or 'a decimal point, not a comma? '}one value at a time"
-        problems.append(Problem(f"{word}: more than one value for one run", hint))
-        return None
-    return parsed.get_key_element().lstrip("+~"), parsed.value()
-
-
 def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
-    """Names of the files that are meant, whatever their case."""
+    """Names of the files that are meant, whatever their case; several are joined by a `+`."""
     known = options(group)
-    names = value if isinstance(value, list) else [value]
-    if not names:
-        problems.append(Problem(f"{group}: empty value", offered(known, group)))
+    names = value.split("+") if isinstance(value, str) else value
+    names = names if isinstance(names, list) else [value]
+    names = [name.strip() if isinstance(name, str) else name for name in names]
+    if not any(name != "" for name in names):
+        extra = "; for no position use embedding=none" if group == "embedding" else ""
+        problems.append(Problem(f"{group}: empty value", f"{offered(known, group)}{extra}"))
+        return []
+    if "" in names:
+        rest = "+".join(str(name) for name in names if name != "")
+        problems.append(Problem(f"{group}={value}: a name is missing", f"{group}={rest}"))
         return []
     if len(names) > 1 and group != "embedding":
         problems.append(Problem(f"{group} = {value}: must be one name", f"{group}={names[0]}"))
         return []
-    found = []
+    found: list[str] = []
     for name in names:
         wanted = str(name).lower()
         if name is None or wanted not in known:
-            near = sorted((n for n in known if wanted and n.startswith(wanted)), key=len)[:3]
-            near = near or get_close_matches(wanted, known)
-            hint = f"did you mean {' or '.join(near)}?" if near else offered(known, group)
+            hint = near_name(wanted, known, group)
             if name is None and group == "embedding":
                 hint = "for no position use embedding=none"
             said = "null" if name is None else name
@@ -161,13 +124,6 @@ def choose(group: str, value: Any, problems: list[Problem]) -> list[str]:
         else:
             found.append(wanted)
     return found if len(found) == len(names) else []
-
-
-def offered(known: list[str], group: str) -> str:
-    """A hint: all names, or where to see them if they are many."""
-    if len(known) <= 12:
-        return f"one of {', '.join(known)}"
-    return f"`vitpos list {group}s` shows all {len(known)}"
 
 
 def options(group: str) -> list[str]:
@@ -246,7 +202,7 @@ def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> No
     known = list(keys(OmegaConf.to_container(config, resolve=False)))
     for key, value in values.items():
         if key not in known or any(part.startswith("_") for part in key.split(".")):
-            near = near_key(key, [*known, *GROUPS])
+            near = near_key(key, [*known, *GROUPS], GROUPS)
             hint = unchosen(key, config) or switches.missing(key) or near
             problems.append(Problem(f"unknown key {key}", hint))
             continue
@@ -298,18 +254,6 @@ def keys(data: Any, path: str = "") -> Iterable[str]:
             yield here
 
 
-def near_key(key: str, known: Iterable[str]) -> str:
-    """A hint: the key whose last word is this one, or looks like it."""
-    known = [k for k in known if "._" not in k]
-    last = key.rsplit(".", 1)[-1].lower()
-    by_last = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
-    near = get_close_matches(key, known, n=1, cutoff=0.8) or [
-        by_last[n] for n in get_close_matches(last, by_last, n=1, cutoff=0.7)
-    ]
-    near = near or get_close_matches(last, GROUPS, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else "`vitpos train --cfg` shows all keys"
-
-
 def resolved(config: Any, problems: list[Problem]) -> Any:
     """Plain data, references followed; None if one leads nowhere."""
     from omegaconf import OmegaConf
@@ -325,53 +269,3 @@ def resolved(config: Any, problems: list[Problem]) -> Any:
 def dump(run: Run) -> str:
     """The run as YAML, in the order of the schema."""
     return yaml.safe_dump(asdict(run), sort_keys=False, allow_unicode=True, width=100)
-
-
-def identity(run: Run) -> str:
-    """64 hexadecimal digits that two runs share if they compute the same numbers."""
-    return fingerprint(asdict(run))
-
-
-def arm_identity(run: Run) -> str:
-    """What the runs of one arm share, whatever their seed, and with no other arm."""
-    return fingerprint(without_seed(asdict(run)))
-
-
-def without_seed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as plain data, of the arm and not of one run."""
-    return {key: value for key, value in config.items() if key != "seed"}
-
-
-def fingerprint(config: Mapping[str, Any]) -> str:
-    """A digest of what can change a number in a config, given as plain data."""
-    data = essence(config)
-    data["embedding"] = list(data["embedding"].items())  # strategies speak in this order
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def essence(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without names, places, how often it is saved, and what changes nothing."""
-    data = {k: v for k, v in config.items() if k not in COSMETIC}
-    data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
-    data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
-    return without_neutral(data, Run)
-
-
-def without_neutral(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """A config without keys at the value they have in runs that are older than the key."""
-    parts = {f.name: f for f in fields(kind)}
-    return {
-        name: without_neutral(item, parts[name].type) if is_dataclass(parts[name].type) else item
-        for name, item in config.items()
-        if "absent" not in parts[name].metadata or item != parts[name].metadata["absent"]
-    }
-
-
-def arm(run: Run) -> str:
-    """A short name for the run without its seed."""
-    return run.name or f"{run.dataset.name}-{'+'.join(run.embedding)}"
-
-
-def row_of(run: Run) -> str:
-    """The name of the arm in tables of many: no other arm has it."""
-    return f"{arm(run)}-{arm_identity(run)[:8]}"

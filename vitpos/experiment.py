@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from vitpos import __version__, build, checkpoints, config, machine, metrics, plugins
+from vitpos import __version__, build, checkpoints, identities, machine, metrics, plugins
 from vitpos.data.sources import load
 from vitpos.durable import write_json
 from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted, NoResources, Paused
@@ -96,7 +96,7 @@ def go_back(folder: RunFolder, loop: Loop, show: Show) -> None:
     epochs = [row.get("epoch") for row in folder.metrics.read()]
     whole = next((n for n, epoch in enumerate(epochs) if epoch != n + 1), len(epochs))
     before = (whole + 1) * loop.steps_per_epoch
-    identity = config.identity(loop.run)
+    identity = identities.identity(loop.run)
     saved = checkpoints.load(folder.checkpoints, show.note, identity=identity, before=before)
     if saved is not None:
         loop.load(*saved)
@@ -223,8 +223,8 @@ def head(loop: Loop, status: str) -> dict[str, Any]:
     """How a summary begins."""
     return {
         "status": status,
-        "identity": config.identity(loop.run),
-        "arm": config.arm(loop.run),
+        "identity": identities.identity(loop.run),
+        "arm": identities.arm(loop.run),
         "seed": loop.run.seed,
         "epochs": loop.training.epochs,
         "steps": loop.step,

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vitpos import claims, config
+from vitpos import claims, identities
 from vitpos.durable import Lines, disk_errors
 from vitpos.errors import Locked, NoResources
 from vitpos.plan import Member
@@ -101,8 +101,8 @@ def unborn(member: Member) -> dict[str, Any]:
     return {
         "format": 1,
         "identity": member.identity,
-        "arm": config.arm(member.run),
-        "arm_identity": config.arm_identity(member.run),
+        "arm": identities.arm(member.run),
+        "arm_identity": identities.arm_identity(member.run),
         "seed": member.seed,
         "created": now(),
         "machine": {},

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import __version__, config
+from vitpos import __version__, config, identities
 from vitpos.durable import make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.plan import Member, Plan
@@ -64,14 +64,14 @@ def document(plan: Plan) -> dict[str, Any]:
         "without": dict(study.without),
         "then": list(study.then),
         "datasets": {name: asdict(config.compose_dataset([f"dataset={name}"])) for name in others},
-        "seeds": sorted({member.seed for member in plan.members}),
+        "seeds": list(study.seeds),
         "arms": [
             {
                 "name": member.arm.name,
                 "baseline": member.arm.baseline,
                 "overrides": member.arm.overrides,
                 "words": [word for word in member.words if not word.startswith("seed=")],
-                "config": config.without_seed(asdict(member.run)),
+                "config": identities.without_seed(asdict(member.run)),
             }
             for member in arms
         ],
@@ -102,16 +102,29 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         arms.append(Arm(item["name"], item["overrides"], item["baseline"]))
         runs.append(run)
         words.append(tuple(item["words"]))
+    seeds = typed(list[int], data["seeds"], "seeds", problems.append)
     if problems or design is None:
         raise BadRun(f"{path} is damaged: {problems[0].message}")
-    study = Study(data["study"], design, tuple(arms), data["without"], tuple(data["then"]))
+    study = Study(
+        data["study"],
+        design,
+        tuple(arms),
+        data["without"],
+        tuple(data["then"]),
+        tuple(seeds),
+    )
     members = []
-    for seed in data["seeds"]:
+    for seed in study.seeds:
         for arm, run, typed_in in zip(arms, runs, words, strict=True):
             own = replace(run, seed=seed)
-            identity = config.identity(own)
+            identity = identities.identity(own)
             members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
     return Plan(study, tuple(members))
+
+
+def created(path: Path) -> str:
+    """When a plan was frozen; raises `BadRun`."""
+    return str(read_json(path).get("created") or "")
 
 
 def datasets(path: Path) -> dict[str, Dataset]:

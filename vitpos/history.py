@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from vitpos import checkpoints, config
+from vitpos import checkpoints, identities
 from vitpos.pace import Pace
 from vitpos.runs import RunFolder
 from vitpos.showcase import Showcase
@@ -49,7 +49,7 @@ class History:
         if self.saved_step == self.loop.step:
             return
         self.loop.stop_if_spoilt()
-        identity = config.identity(self.loop.run)
+        identity = identities.identity(self.loop.run)
         checkpoints.save(self.folder.checkpoints, self.loop.step, self.loop.tensors(), identity)
         self.saved, self.saved_step = time.monotonic(), self.loop.step
 

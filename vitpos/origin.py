@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from vitpos import config, machine, optim, plugins
+from vitpos import identities, machine, optim, plugins
 from vitpos.errors import BadData, BadRun
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
@@ -16,10 +16,11 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
     splits = ("train", "validation", "test")
     return {
         "format": 1,
-        "identity": config.identity(run),
-        "arm": config.arm(run),
-        "arm_identity": config.arm_identity(run),
-        "group": config.row_of(run),
+        "identity": identities.identity(run),
+        "arm": identities.arm(run),
+        "arm_identity": identities.arm_identity(run),
+        "group": identities.row_of(run),
+        "embedding": list(run.embedding),
         "seed": run.seed,
         "created": now(),
         "started": time.time(),

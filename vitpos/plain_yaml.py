@@ -47,6 +47,25 @@ def read_yaml(path: Path) -> Document:
         raise BadRun(f"{path}:{line}: {getattr(error, 'reason', error)}") from error
 
 
+def read_plain(path: Path) -> Any:
+    """The same data in a tenth of the time, without its lines, where the C library is there."""
+    fast = getattr(yaml, "CSafeLoader", None)
+    try:
+        content = path.read_bytes()
+        if fast is None or len(content) > LONGEST:
+            return read_yaml(path).data
+        loader, depth = fast(content), 0
+        for event in yaml.parse(content, fast):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            tagged = getattr(event, "tag", None) is not None
+            if tagged or depth > DEEPEST or getattr(event, "anchor", None) is not None:
+                return read_yaml(path).data  # which says what is wrong, and where
+        return loader.get_single_data()
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return read_yaml(path).data
+
+
 def complaint(path: Path, error: Exception) -> str:
     """Where and why a file is no YAML, in a line."""
     if isinstance(error, yaml.MarkedYAMLError):

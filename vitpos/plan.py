@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from vitpos import config
+from vitpos import config, identities
 from vitpos.errors import BadInput, Problem
 from vitpos.schema import Dataset, Run
 from vitpos.studies import OURS, Arm, Design, Options, Study, read, text
@@ -30,7 +30,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a study in the order in which they start: all arms of seed 0, then of seed 1.
+    """All runs of a study in the order in which they start: all arms of a seed, then of the next.
 
     So a sweep that is cut short leaves whole comparisons.
     """
@@ -54,14 +54,15 @@ def planned(words: Iterable[str]) -> Plan:
     """
     asked = settings(words)
     if "study" not in asked:
-        hint = f"study={next(iter(config.options('study')), 'NAME')}"
-        raise BadInput("which study?", f"{hint}; `vitpos list studies`")
+        grid = "a grid: embedding=none,rope2d seed=0..4"
+        raise BadInput("which study?", f"study=NAME of `vitpos list studies`, or {grid}")
     found, problems = read(asked.pop("study"), asked), list[Problem]()
     seeds = asked.pop("seeds", None)
     if seeds is not None:
         count = int(seeds) if re.fullmatch(r"\d{1,4}", seeds) else seeds
         design = typed(Design, asdict(found.design) | {"seeds": count}, "", problems.append)
-        found = replace(found, design=design or found.design)
+        design = design or found.design
+        found = replace(found, design=design, seeds=tuple(range(design.seeds)))
     for key in OURS:
         if key in asked:
             hint = "seeds=N are the first N" if key == "seed" else "it is that of the arm"
@@ -106,9 +107,9 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
         raise BadInput.all_of(problems)
     configs = [asdict(run) for _, _, run in arms]
     members = []
-    for seed in range(study.design.seeds):
+    for seed in study.seeds:
         for (arm, words, run), data in zip(arms, configs, strict=True):
-            identity = config.fingerprint(data | {"seed": seed})
+            identity = identities.fingerprint(data | {"seed": seed})
             own = (*words, f"seed={seed}")
             members.append(Member(study, arm, seed, own, replace(run, seed=seed), identity))
     return Plan(study, tuple(members))
@@ -149,6 +150,6 @@ def twins(arms: Iterable[tuple[Arm, tuple[str, ...], Run]]) -> Iterator[Problem]
     """Arms that are the same run."""
     seen: dict[str, str] = {}
     for arm, _, run in arms:
-        first = seen.setdefault(config.arm_identity(run), arm.name)
+        first = seen.setdefault(identities.arm_identity(run), arm.name)
         if first != arm.name:
             yield Problem(f"{first} and {arm.name} are the same run")

@@ -1,20 +1,18 @@
 """How far a study is, and what to type for the rest of it."""
 
 import shlex
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from vitpos import config, plugins, records
+from vitpos import identities, plugins, records
 from vitpos.durable import Lines
 from vitpos.errors import BadRun
 from vitpos.plan import Member, Plan, spelled
 from vitpos.records import Record
 from vitpos.runs import place
-from vitpos.studies import Arm, text
-from vitpos.words import count_words, counted
 
 # Of runs that are the same; of those that are equally far, the one begun last counts.
 FURTHEST = ("finished", "running", "paused", "interrupted", "failed", "diverged")
@@ -76,7 +74,7 @@ def identity(run: Record) -> str:
     if isinstance(said, str):
         return said
     with suppress(BadRun):
-        return config.fingerprint(records.settings(run.path))
+        return identities.fingerprint(records.settings(run.path))
     return ""
 
 
@@ -140,49 +138,3 @@ def typed(words: Sequence[str]) -> str:
 def trusting() -> list[str]:
     """The options that have another process trust the same plugins."""
     return [word for name in plugins.TRUSTED for word in ("--plugin", name)]
-
-
-def lines(plan: Plan, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """What a sweep would do, for people; `sizes` are each arm's parameters, and its position's."""
-    study, design = plan.study, plan.study.design
-    arms = list({member.arm.name: member.arm for member in plan.members}.values())
-    common = set.intersection(*(set(written(arm)) for arm in arms))
-    yield f"{study.name}: {design.question}"
-    yield f"source: {design.source}"
-    yield (
-        f"judged by {design.metric}, {design.direction} is better; alpha {design.alpha} for"
-        f" {design.looks} look{'s' * (design.looks > 1)}; of interest from"
-        f" {design.smallest_effect} on"
-    )
-    yield f"all runs: {' '.join(word for word in written(arms[0]) if word in common)}"
-    if study.then:
-        yield f"then: {'; '.join(' '.join(spelled(wanted)) for wanted in study.then)}"
-    yield from (f"left out: {name}: {reason}" for name, reason in study.without.items())
-    yield ""
-    yield from table(arms, common, sizes)
-    yield ""
-    runs = counted(len(plan.members), "run")
-    yield f"{counted(len(arms), 'arm')} x {counted(design.seeds, 'seed')} = {runs}"
-    states = [run.status for run in there(plan).values()]
-    counts = {status: states.count(status) for status in FURTHEST}
-    yield ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "none is there yet"
-
-
-def table(arms: list[Arm], common: Set[str], sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:
-    """A line for each arm: parameters, its baseline, and what differs from that."""
-    known = {arm.name: arm for arm in arms}
-    cells = [["arm", "parameters", "position", "against", "what differs"]]
-    for arm in arms:
-        usual = written(known[arm.baseline]) if arm.baseline else common
-        own = " ".join(word for word in written(arm) if word not in usual)
-        sized = [count_words(size) for size in sizes.get(arm.name, ())] or ["?", "?"]
-        cells.append([arm.name, *sized, arm.baseline or "(baseline)", own])
-    widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    for row in cells:
-        padded = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join([*padded, row[4]]).rstrip()
-
-
-def written(arm: Arm) -> KeysView[str]:
-    """Its overrides as the file has them, in order."""
-    return {f"{key}={text(item)}": None for key, item in arm.overrides.items()}.keys()

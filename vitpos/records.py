@@ -4,14 +4,14 @@ Nothing here raises for a damaged run: it is one of the things a run can be, and
 """
 
 import fcntl
-import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vitpos import config
+from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.runs import RunFolder
@@ -50,16 +50,20 @@ class Record:
         """A number of its summary by name: `test/accuracy`, `cost/params`, `perf/train_seconds`."""
         first, _, last = name.partition("/")
         inside = part(self.summary, first).get(last) if first in ("cost", "perf") else None
-        value = inside if inside is not None else part(self.summary, "metrics").get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return None
-        return float(value) if math.isfinite(value) else None
+        return finite(inside if inside is not None else part(self.summary, "metrics").get(name))
 
 
 def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A mapping within another, empty if there is none."""
     value = data.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
+
+
+def finite(value: Any) -> float | None:
+    """A number that can be averaged."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= sys.float_info.max else None
 
 
 def is_run(path: Path) -> bool:
@@ -69,32 +73,44 @@ def is_run(path: Path) -> bool:
 
 def find(paths: Iterable[Path]) -> list[Path]:
     """The folders of all runs in these folders, each once, in order; `BadRun` if one has none."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in paths:
         if not path.exists():
             raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
         inside = list(walk(path))
         if not inside:
             raise BadRun(f"{path} holds no runs", "a run is a folder with a config.yaml")
+        top, real = os.fspath(path), os.path.realpath(path)  # no links are followed below
         for run in inside:
-            found.setdefault(run.resolve(), run)
+            found.setdefault(real + os.fspath(run)[len(top) :], run)
     return list(found.values())
 
 
 def walk(path: Path) -> Iterator[Path]:
     """The runs in a folder and below, the folder itself if it is one; none within a run."""
-    for place, folders, files in os.walk(path):
-        if any(name in files for name in MARKS):
-            folders.clear()
-            yield Path(place)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    waiting = [os.fspath(path)]
+    while waiting:
+        place, inside = waiting.pop(), list[str]()
+        try:
+            with os.scandir(place) as content:
+                for entry in content:
+                    if entry.name in MARKS and not entry.is_dir():
+                        yield Path(place)
+                        break
+                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False):
+                        inside.append(entry.path)
+                else:
+                    waiting += sorted(inside, reverse=True)
+        except OSError:  # what cannot be looked into holds nothing that can be compared
+            continue
 
 
 def read(path: Path) -> Record:
     """The record and the summary of a run; what cannot be read is told in `problems`."""
     problems: list[Problem] = []
-    record = document(path / "record.json", problems)
-    summary = document(path / "summary.json", problems)
+    place = os.fspath(path)
+    record = document(f"{place}/record.json", problems)
+    summary = document(f"{place}/summary.json", problems)
     if not (path / "config.yaml").is_file():
         problems.append(Problem(f"{path / 'config.yaml'} is not there"))
     status = state(path, record, summary)
@@ -103,14 +119,13 @@ def read(path: Path) -> Record:
     return Record(path, "damaged" if problems else status, record, summary, tuple(problems))
 
 
-def document(path: Path, problems: list[Problem]) -> dict[str, Any]:
+def document(path: str, problems: list[Problem]) -> dict[str, Any]:
     """A JSON object; nothing if the file is not there."""
-    if not path.exists():
-        return {}
     try:
         return read_json(path)
     except BadRun as error:
-        problems += error.problems
+        if not isinstance(error.__cause__, FileNotFoundError):
+            problems += error.problems
         return {}
 
 
@@ -142,7 +157,7 @@ def arm_identity(run: Record) -> str:
     if isinstance(said, str):
         return said
     try:
-        return config.fingerprint(config.without_seed(settings(run.path)))
+        return identities.fingerprint(identities.without_seed(settings(run.path)))
     except BadRun:
         return ""
 

@@ -6,7 +6,7 @@ need not. Every error is a BadRun that names the file.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def replay(folder: Path) -> Replay:
         config_text=text,
         group=str(record.get("group") or _arm(folder.resolve())),
         started=float(started),
-        rows=_rows(folder),
+        rows=rows(folder),
         summary=summary,
         status=summary.get("status", record.get("status")),
     )
@@ -71,14 +71,16 @@ def _document(path: Path) -> dict[str, Any]:
         raise BadRun(f"`{path}` is not a JSON object") from None
 
 
-def _rows(folder: Path) -> list[dict[str, float | int]]:
-    """What was told last of a step holds."""
-    rows: dict[float | int, dict[str, float | int]] = {}
-    for path in (folder / "metrics.jsonl", folder / "timings.jsonl"):
+def rows(
+    folder: Path, names: Sequence[str] = ("metrics.jsonl", "timings.jsonl")
+) -> list[dict[str, float | int]]:
+    """A row per step of the files of these names; what was told last of a step holds."""
+    found: dict[float | int, dict[str, float | int]] = {}
+    for path in (folder / name for name in names):
         if path.name == "metrics.jsonl" or path.exists():
             for row in _lines(path):
-                rows.setdefault(row["step"], {}).update(row)
-    return [rows[step] for step in sorted(rows)]
+                found.setdefault(row["step"], {}).update(row)
+    return [found[step] for step in sorted(found)]
 
 
 def _lines(path: Path) -> Iterator[dict[str, float | int]]:

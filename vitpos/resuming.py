@@ -12,9 +12,11 @@ from vitpos.schema import Launching
 
 def is_sweep(path: Path, words: Sequence[str]) -> bool:
     """Whether it is a sweep and not a run; raises `BadInput` if a run is told of a launcher."""
-    sweep = path.suffix == ".json" or (
-        bool(frozen.plans(path)) and not (path / "config.yaml").is_file()
-    )
+    try:
+        run = (path / "config.yaml").is_file()
+        sweep = path.suffix == ".json" or (bool(frozen.plans(path)) and not run)
+    except (OSError, ValueError):  # who opens it as a run says why
+        sweep = False
     if words and not sweep:
         raise BadInput(f"{words[0]}: a run goes on as it was", f"vitpos resume {quoted(path)}")
     return sweep

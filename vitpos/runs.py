@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from vitpos import checks, config
+from vitpos import checks, config, identities
 from vitpos.durable import (
     Lines,
     disk_errors,
@@ -99,9 +99,9 @@ class RunFolder:
         return record
 
     def is_recorded(self) -> bool:
-        """Whether a process came as far as to say where the numbers come from."""
+        """Whether a process came as far as its record; if not, a sweep may have told why."""
         path = self.path / "record.json"
-        return path.exists() and bool(read_json(path).get("machine"))
+        return path.exists() and read_json(path).get("machine") != {}
 
     def update(self, **facts: Any) -> None:
         """Change the record."""
@@ -156,7 +156,7 @@ class RunFolder:
 
 def place(run: Run) -> Path:
     """Where a run goes, unless something of that name is there already."""
-    name = f"{config.arm(run)}-s{run.seed}-{config.identity(run)[:8]}"
+    name = f"{identities.arm(run)}-s{run.seed}-{identities.identity(run)[:8]}"
     return Path(run.outputs) / run.study / name
 
 

@@ -1,82 +1,77 @@
 """TensorBoard on exactly the runs one asks for, and for nobody but this machine.
 
-It shows a throw-away folder with a link to each run. What a run has no event files for is rebuilt
-there, so that nothing is written into the folder of a run.
+It shows a throw-away folder (`vitpos.logdir`). New epochs of runs that go on appear by themselves;
+new runs, ends of runs and means over seeds whenever the runs are looked for again.
 """
 
+import importlib.util
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
-from vitpos import board
 from vitpos.errors import BadInput, BadRun, Interrupted
+from vitpos.logdir import Logdir
+from vitpos.placing import Group
 from vitpos.signals import Stop
+from vitpos.words import counted
 
 CTRL_C = 130  # as an exit code
 HOST = "127.0.0.1"
 FIRST = 6006  # the port that TensorBoard tries first
-READ = ("config.yaml", "record.json", "summary.json", "metrics.jsonl", "timings.jsonl")
+EVERY = 30.0  # seconds after which runs are looked for again
+FEW = 50  # arms whose means are there in no time
+MANY = 100  # runs that take long without the fast loader
+COLOURS = "regex:^[^/]+/([^/]+)"  # one for each arm
+
+Say = Callable[[str], None]
 
 
-def serve(runs: Sequence[Path], port: int | None, say: Callable[[str], None]) -> None:
-    """Show these runs until a signal ends it; Ctrl-C is the usual end and no error."""
+def serve(select: Callable[[], Sequence[Group]], port: int | None, say: Say) -> None:
+    """Show the runs that `select` finds until a signal ends it; Ctrl-C is the usual end."""
     try:
-        with Stop(), links(runs, say) as folder:
-            say(f"TensorBoard on {len(list(folder.glob('*/*')))} runs: {launch(folder, port)}")
+        with Stop(), tempfile.TemporaryDirectory(prefix="vitpos-tensorboard-") as name:
+            logdir = Logdir(Path(name), say)
+            logdir.show(select())
+            if len(logdir.groups) <= FEW:
+                logdir.average()
+            say(f"TensorBoard on {said(logdir)}: {address(launch(logdir.top, port))}")
+            say("HPARAMS: a row per arm; CUSTOM SCALARS: intervals; TEXT: how to read them")
+            if len(logdir.places) > MANY and not fast():
+                say("note: this will take minutes; `pip install tensorboard-data-server`: seconds")
             say("Ctrl-C ends it")
-            threading.Event().wait()
+            follow(logdir, select)
     except Interrupted as stopped:
         if stopped.code != CTRL_C:
             raise
 
 
-@contextmanager
-def links(runs: Sequence[Path], say: Callable[[str], None]) -> Iterator[Path]:
-    """A folder of `study/run` for each run that can be shown; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="vitpos-tensorboard-") as name:
-        top = Path(name)
-        shown = 0
-        for run in runs:
-            try:
-                show(run.resolve(), top)
-            except BadRun as error:
-                say(f"note: not shown: {error}")
-            else:
-                shown += 1
-        if not shown:
-            raise BadRun("none of these runs can be shown", "`vitpos show RUN` says what is wrong")
-        yield top
+def said(logdir: Logdir) -> str:
+    """How much is shown."""
+    return f"{counted(len(logdir.places), 'run')} of {counted(len(logdir.groups), 'arm')}"
 
 
-def show(run: Path, top: Path) -> None:
-    """Link a run, or build its event files from what it measured; raises `BadRun`."""
-    place = free(top / (run.parent.name or "runs") / run.name)
-    place.parent.mkdir(exist_ok=True)
-    if next(run.glob("events.out.tfevents.*"), None) is not None:
-        place.symlink_to(run)
-        return
-    place.mkdir()
-    for name in READ:
-        if (run / name).exists():
-            (place / name).symlink_to(run / name)
-    try:
-        board.rebuild(place)
-    except BadRun as error:
-        for path in [*place.iterdir()]:
-            path.unlink()
-        place.rmdir()
-        raise BadRun(str(error).replace(str(place), str(run))) from error
+def follow(logdir: Logdir, select: Callable[[], Sequence[Group]]) -> None:
+    """Write what is missing, then look for the runs again and again, until a signal ends it."""
+    never = threading.Event()
+    logdir.average()
+    while not never.wait(EVERY):
+        try:
+            logdir.show(select())
+            logdir.average()
+        except (BadRun, OSError):  # somebody moves them about: what was seen stays
+            continue
 
 
-def free(place: Path) -> Path:
-    """A name that is not taken: runs of two places may be called the same."""
-    number, first = 1, place
-    while place.is_symlink() or place.exists():
-        number += 1
-        place = first.with_name(f"{first.name}-{number}")
-    return place
+def address(url: str) -> str:
+    """The page, with a colour for each arm."""
+    return f"{url}?runColorGroup={quote(COLOURS, safe='')}"
+
+
+def fast() -> bool:
+    """Whether TensorBoard has its fast loader."""
+    return importlib.util.find_spec("tensorboard_data_server") is not None
 
 
 def launch(folder: Path, port: int | None) -> str:

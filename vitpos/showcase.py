@@ -9,8 +9,9 @@ from typing import Any, cast
 
 import torch
 
-from vitpos import config, pictures
-from vitpos.board import Board, Status, final, hparams
+from vitpos import config, identities, pictures
+from vitpos.board import Board, Status, final
+from vitpos.columns import hparams
 from vitpos.embeddings.base import Site
 from vitpos.runs import RunFolder
 from vitpos.train import Loop
@@ -27,7 +28,7 @@ class Showcase:
             self.board.begin(
                 config_text=config.dump(loop.run),
                 hparams=hparams(asdict(loop.run)),
-                group=config.row_of(loop.run),
+                group=identities.row_of(loop.run),
                 started=time.time(),
             )
             if not loop.step:

@@ -72,10 +72,21 @@ class Study:
     arms: tuple[Arm, ...]
     without: Mapping[str, str]  # what `every` leaves out, and why
     then: tuple[Options, ...]  # each is what one `vitpos eval` is told
+    seeds: tuple[int, ...]  # as many as the design says; a file's are the first ones
+
+
+def is_path(name: str) -> bool:
+    """Whether this is where a study lies, and not what it is called."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
 
 
 def path(name: str) -> Path:
-    """The file of a study; raises `BadInput` if there is none."""
+    """The file of a study, by its name or where it lies; raises `BadInput` if there is none."""
+    if is_path(name):
+        place = Path(name).expanduser()
+        if not place.is_file():
+            raise BadInput(f"study={name}: there is no such file")
+        return place
     known = config.files("study")
     if name not in known:
         raise BadInput(*unknown("study", name, known))
@@ -94,7 +105,7 @@ def read(name: str, asked: Mapping[str, str]) -> Study:
         raise BadInput(error.message) from error
     if isinstance(data, dict) and isinstance(data.get("grid"), dict):
         data["grid"] = {key: chosen(axis, asked.get(key)) for key, axis in data["grid"].items()}
-    found = study(name, data, problems.append)
+    found = study(place.stem if is_path(name) else name, data, problems.append)
     if found is None or problems:
         raise BadInput.all_of([Problem(f"{place}: {p.message}", p.hint) for p in problems])
     return found
@@ -127,7 +138,8 @@ def study(name: str, data: Any, report: Report) -> Study | None:
     judged(data.get("metric"), then, report)
     if design is None:
         return None
-    return Study(name, design, arms, {k: str(v) for k, v in parts["without"].items()}, then)
+    without = {k: str(v) for k, v in parts["without"].items()}
+    return Study(name, design, arms, without, then, tuple(range(design.seeds)))
 
 
 def mapping(key: str, found: Any, report: Report) -> Options:

@@ -273,6 +273,12 @@ def seconds(text: str | None) -> float | None:
     return float(total)
 
 
+def countdown(text: str | None) -> Callable[[], float | None]:
+    """What is left of a budget whenever it is asked, for several sweeps that share it."""
+    total, begun = seconds(text), time.monotonic()
+    return lambda: None if total is None else max(begun + total - time.monotonic(), 0.0)
+
+
 def conclude(
     plan: Plan,
     states: Sequence[State],

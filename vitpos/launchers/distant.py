@@ -1,7 +1,8 @@
 """Members on other machines, whatever takes them there: followed, called off, handed out again.
 
 A member that loses its machine or its time is not to blame. It is handed out again, and goes on
-from its checkpoint; so many times, for what kills every machine would otherwise never end.
+from its checkpoint; but only so many times in a row, for what kills every machine would otherwise
+never end.
 """
 
 import os
@@ -30,6 +31,7 @@ JOBS = "jobs"
 LOOK = 1.0  # seconds between two looks at what a far end tells
 LATE = 15.0  # seconds that a network disk may take to show it after the job is over
 AGAIN = 30.0  # seconds until a queue that refused a job is asked again
+FRUITFUL = 300.0  # seconds after which a job was worth it, and losing it counts as the first time
 LAST = 20.0  # seconds after which a job that was killed counts as over, whatever is heard of it
 CANCELLED, MEMORY, ENDED = "CANCELLED", "OUT_OF_MEMORY", "ended"
 NOT_TO_BLAME = 128 + SIGTERM  # the exit code of what was interrupted by somebody else
@@ -63,10 +65,11 @@ class Distant:
     def __init__(
         self, queue: Queue, task: Task, resubmit: int, standing: tuple[Any, Path] | None = None
     ) -> None:
-        self.queue, self.task, self.left = queue, task, resubmit
+        self.queue, self.task, self.resubmit, self.left = queue, task, resubmit, resubmit
         self.ticket: Any = None
         self.folder = Path()
         self.begun = self.told = False
+        self.since = 0.0  # when it was first seen to have begun
         self.code: int | None = None
         self.next_look = 0.0
         self.over_since: float | None = None
@@ -107,7 +110,8 @@ class Distant:
         if self.ticket is None:
             return self.try_again(now)
         said = far.told(self.folder)
-        self.begun = self.begun or "host" in said
+        if not self.begun and "host" in said:
+            self.begun, self.since = True, now
         code = said.get("code")
         saved = code in SAVED and not self.told  # somebody took its machine away, or its time
         if isinstance(code, int) and not saved:
@@ -133,11 +137,13 @@ class Distant:
             said = self.queue.complaint(self.ticket, self.folder)
             self.log(f"error: the job ended before it began: {said or 'it said nothing'}")
             return 1
+        if self.begun and now - self.since > FRUITFUL:
+            self.left = self.resubmit
         if not self.left:
             self.log(f"error: its machine was lost too often: {fate}")
             return -SIGKILL if code is None else code
         self.left -= 1
-        self.log(f"--- handed out again: {fate}")
+        self.log(f"--- handed out again: {fate if code is None else 'it had to make room'}")
         self.ticket = None
         return self.try_again(now)
 

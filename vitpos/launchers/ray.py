@@ -32,15 +32,13 @@ class Tasks:
 
     def __init__(self, cpus: float, gpus: float, most: int) -> None:
         self.cpus, self.gpus, self.most = cpus, gpus, most
-        self.task = ray.remote(far.run)
+        self.task = ray.remote(max_calls=1, max_retries=0)(far.run)
         self.said: dict[Any, str] = {}
         self.fits, self.counted = 0, float("-inf")
 
     def submit(self, name: str, folder: Path, call: Sequence[Any]) -> Any:
         """A reference to what it will return."""
-        task = self.task.options(
-            name=name, num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, max_calls=1
-        )
+        task = self.task.options(name=name, num_cpus=self.cpus, num_gpus=self.gpus)
         return task.remote(*call)
 
     def fate(self, ticket: Any, *, now: bool) -> str | None:
@@ -114,6 +112,7 @@ def join(options: Ray) -> None:
     own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         if options.address is None:
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # it listens to all the world
             ray.init(**usual, **own)
         else:
             ray.init(address=options.address, **usual)

@@ -186,15 +186,14 @@ def parameters(options: Slurm, name: str) -> Mapping[str, Any]:
 @contextmanager
 def surroundings() -> Iterator[None]:
     """The environment of a job: this package is found, and a job around this one forgotten."""
-    before = os.environ.get("PYTHONPATH")
+    kept = {name: os.environ[name] for name in ("SLURM_CONF", "PYTHONPATH") if name in os.environ}
     with clean_env():
-        os.environ["PYTHONPATH"] = distant.search_path()
+        os.environ |= kept | {"PYTHONPATH": distant.search_path()}
         try:
             yield
         finally:
             os.environ.pop("PYTHONPATH")
-            if before is not None:
-                os.environ["PYTHONPATH"] = before
+            os.environ |= kept
 
 
 def refused(error: Exception, *, known: bool) -> Exception:
