@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vitpos.config import COSMETIC
+from vitpos.identities import COSMETIC
 
 Value = str | int | float | bool
 
