@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from run_folders import MACHINE, folder
 from small_plans import made
 
-from vitpos import checkpoints, config, durable, estimates, machine, progress, records
+from vitpos import checkpoints, config, durable, estimates, identities, machine, progress, records
 from vitpos.estimates import Estimate
 from vitpos.failures import JOURNAL
 from vitpos.outlook import Outlook, lines
@@ -42,7 +42,7 @@ def small(place: Path, seeds: int = 2) -> Plan:
         embedding = ARMS[member.arm.name == "b"]
         run = config.compose([*WORDS, embedding])
         run = replace(run, seed=member.seed, name=member.arm.name, study="made", outputs=str(place))
-        members.append(replace(member, run=run, identity=config.identity(run)))
+        members.append(replace(member, run=run, identity=identities.identity(run)))
     return Plan(of.study, tuple(members))
 
 

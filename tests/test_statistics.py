@@ -16,6 +16,7 @@ from vitpos.statistics import (
     mean_interval,
     wilson,
 )
+from vitpos.statistics.power import power
 
 RULES = {"alpha": 0.05, "smallest_effect": 0.5, "direction": "up"}
 BASELINE = [80.0, 80.25, 79.75, 80.5, 80.0]
@@ -126,6 +127,17 @@ def test_looks_share_alpha():
     arm = [81.0, 82.25, 79.75, 81.5, 82.0]
 
     assert compare(arm, looks=3) == compare(arm, alpha=0.05 / 3)
+
+
+def test_power_is_that_of_the_verdict():
+    """The detectable difference is reckoned at the level that one comparison has."""
+    arm = {0: 1.0, 1: 2.0, 2: 3.5, 3: 2.5}
+    arms = {"a": arm, "lost": {}, "b": dict.fromkeys(arm, 0.0)}
+    found = family(arms, {"a": "b", "lost": "b"}, looks=3, **RULES)["a"]
+    shift = found.detectable / found.sd * 2
+
+    assert power(shift, 4, 0.05 / 3 / 2) == pytest.approx(0.8, abs=1e-12)
+    assert found.detectable_range.low < found.detectable < found.detectable_range.high
 
 
 def test_no_comparisons_are_no_family():

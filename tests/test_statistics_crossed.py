@@ -77,6 +77,12 @@ def test_little_says_nothing(shape):
     assert on_new_images(np.ones(shape, bool)) is None
 
 
+def test_one_seed_has_no_spread():
+    """Nor has one image."""
+    assert noise_floor(correct(1, 30)) is distribution_sd(correct(1, 30)) is None
+    assert distribution_sd(correct(3, 1)) is None
+
+
 def test_refuses_images_that_do_not_pair():
     """Other images cannot be subtracted."""
     with pytest.raises(ValueError, match=r"\(3, 20\) cannot be paired with \(3, 21\)"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitpos import __version__
+from vitpos.errors import BadInput
 from vitpos.plain import say
 
 if TYPE_CHECKING:
@@ -271,6 +272,8 @@ def sweep(
     launcher, words = config.launching(given(overrides or []))
     looking = dry_run or commands
     if any(map(is_for_hydra, words)):
+        if looking:
+            raise BadInput("what a sweeper of Hydra's will try is not known before it runs")
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         search(words, again, seeds, launcher, retry, budget, quiet)
         return
@@ -304,16 +307,16 @@ def search(
 ) -> None:
     """Let Hydra's sweeper say what is run."""
     from vitpos import multirun, progress, sweep
-    from vitpos.watches import watching
+    from vitpos.watches import Batches, Unseen
 
     def go(plan: "Plan") -> None:
-        with watching(quiet=quiet, budget=left(), retry=retry) as watch:
-            sweep.run(
-                plan, watch, progress.typed(again), options=launcher, retry=retry, budget=left()
-            )
+        watch = Unseen() if quiet else Batches(retry=retry)
+        typed = progress.typed(again)
+        sweep.run(plan, watch, typed, options=launcher, retry=retry, budget=left())
 
     left = sweep.countdown(budget)
-    say(f"vitpos compare {shlex.quote(multirun.run(words, seeds, go))}")
+    where = multirun.run(words, seeds, go)
+    say(where if quiet else f"vitpos compare {shlex.quote(where)}")
 
 
 def options_of(seeds: int | None, baseline: str | None, yes: bool) -> list[str]:
@@ -489,6 +492,20 @@ def compare(
     say(tables.render(result, format_))
     if format_ is Format.CSV:
         say("\n".join(tables.lines_below(result)), aside=True)
+
+
+@app.command()
+def report(
+    paths: Compared = None,
+    allow: Allow = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else `report.md` in the study's folder.")
+    ] = None,
+) -> None:
+    """Write a study down for a paper's appendix, with the answers of a checklist."""
+    from vitpos import catalogue, reporting
+
+    say(str(reporting.write_report(paths or [catalogue.outputs()], allow or [], output)))
 
 
 @app.command()

@@ -82,11 +82,15 @@ def journal(folder: Path) -> Iterator[tuple[str, float]]:
 def estimates(plan: Plan, runs: Iterable[Record]) -> dict[str, Estimate]:
     """By arm, as far as finished ones among `runs` tell."""
     known, found = past(runs), dict[str, Estimate]()
+    nearby: dict[tuple[str, str, str], list[Past]] = {}  # by the processor that a run would have
     for member in plan.members:
         run, arm = member.run, member.arm.name
         if arm in found or member.seed != plan.members[0].seed:
             continue
-        near = [one for one in known if same_machine(one.run, run)]
+        mine = here(run.device, run.precision)
+        if mine not in nearby:
+            nearby[mine] = [one for one in known if there(one.run) == mine]
+        near = nearby[mine]
         guess = of_arm(arm_identity(run), near) or of_others(run, near, known)
         if guess is not None:
             found[arm] = guess
@@ -141,20 +145,16 @@ def took(run: Record) -> float:
     return by_clock if training <= by_clock <= 2 * training + SLACK else training
 
 
-def same_machine(done: Record, run: Run) -> bool:
-    """Whether a run was made on a processor and in a precision that `run` would have here."""
-    kind, name, precision = here(run.device, run.precision)
+def there(done: Record) -> tuple[str, str, str]:
+    """The processor that a run had, and the precision."""
     was = part(done.record, "machine")
-    return (
-        str(was.get("device")).partition(":")[0] == kind
-        and was.get("gpu" if kind == "cuda" else "cpu") == name
-        and was.get("precision") == precision
-    )
+    kind = str(was.get("device")).partition(":")[0]
+    return kind, str(was.get("gpu" if kind == "cuda" else "cpu")), str(was.get("precision"))
 
 
 @cache
 def here(device: str, precision: str) -> tuple[str, str, str]:
-    """The processor that such a run would have: its kind, its name, and in what it computes."""
+    """The same that such a run would have now: kind, name, precision."""
     found = machine.find_device(device)
     name = torch.cuda.get_device_name(found) if found.type == "cuda" else machine.cpu_name()
     return found.type, name, machine.find_precision(precision, found)

@@ -78,17 +78,6 @@ def identity(run: Record) -> str:
     return ""
 
 
-def missing(member: Member, path: Path | None) -> list[list[str]]:
-    """The evaluations of a finished member that are still to make, as words after `vitpos`.
-
-    `path` is where it lies, None if it is new in the folder of the study.
-    """
-    usual = place(member.run).expanduser()
-    near = sorted(usual.parent.glob(f"{usual.name}*")) if path is None else [path]
-    found = [one for one in near if identity(records.read(one)) == member.identity]
-    return evaluations(member, found[-1], rows(found[-1])) if found else []
-
-
 def evaluations(member: Member, path: Path, done: list[dict[str, Any]]) -> list[list[str]]:
     """Those that the study asks for and that are not among the rows."""
     dataset = member.run.dataset
@@ -105,13 +94,6 @@ def rows(path: Path) -> list[dict[str, Any]]:
     with suppress(BadRun):
         return Lines(path / "evaluations.jsonl").read()
     return []
-
-
-def folders(plan: Plan) -> list[str]:
-    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
-    own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
-    known = [run.path for run in there(plan).values()]
-    return own + sorted(str(path) for path in known if str(path.parent) not in own)
 
 
 def commands(plan: Plan) -> Iterator[str]:

@@ -12,17 +12,28 @@ from typing import Any
 
 import yaml
 
-from vitpos import frozen, records
+from vitpos import comparison, frozen, records, tables
 from vitpos.answer import Answer
 from vitpos.circumstances import machine
 from vitpos.diff import flat
+from vitpos.durable import write
 from vitpos.errors import BadRun
 from vitpos.overview import attempts_of
 from vitpos.plan import Plan
 from vitpos.records import Record, part
+from vitpos.studies import TYPED
 from vitpos.words import counted, seconds_words
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
+
+
+def write_report(paths: Sequence[Path], allow: Sequence[str], output: Path | None) -> Path:
+    """Compare these runs and write the page; where it is. Raises as `comparison.compare` does."""
+    answer = comparison.compare(paths, comparison.Asked(allow=allow))
+    first = paths[0].parents[1] if paths[0].is_file() else paths[0]
+    path = output or first / "report.md"
+    write(path, report(answer, tables.render(answer, "markdown"), paths).encode())
+    return path
 
 
 def report(answer: Answer, table: str, paths: Sequence[Path]) -> str:
@@ -164,7 +175,11 @@ def commands(plan: Plan | None, paths: Sequence[Path]) -> list[str]:
     where = " ".join(map(str, paths))
     if plan is None:
         return [f"vitpos rerun {where}/RUN   # for each", f"vitpos compare {where}"]
+    words = f"study={plan.study.name}"
+    if plan.study.design.source == TYPED:
+        words = plan.study.design.question
     return [
+        f"vitpos sweep {words}",
         f"vitpos resume {where}   # what is missing of the frozen plan",
         f"vitpos compare {where}",
         f"vitpos rerun {where}/RUN   # one run again, every bit compared",

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from vitpos import claims, config, failures, frozen, launchers, progress, stock
 from vitpos.attempts import Attempt
+from vitpos.conclusion import ENDED_BADLY, conclude
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
-from vitpos.errors import BadInput, Interrupted, Paused, Unfinished, UserError
+from vitpos.errors import BadInput, Interrupted, UserError
 from vitpos.failures import Failure
 from vitpos.launchers.base import Launcher, Task
 from vitpos.plan import Plan
@@ -26,14 +27,12 @@ from vitpos.runs import place
 from vitpos.schema import Launching
 from vitpos.signals import Leave, Stop
 from vitpos.states import State, Watch
-from vitpos.words import counted, seconds_words
 
 Launch = Callable[[Launching, Plan, Sequence[Record], Callable[[str], None]], Launcher]
 
 TICK = 0.1  # seconds
 AGAIN = 1.0  # seconds until a member that another process has is looked at again
 AT_ONCE = 3.0  # seconds to end that a member has after a second signal
-ENDED_BADLY = ("failed", "diverged")
 
 
 def run(
@@ -277,41 +276,6 @@ def countdown(text: str | None) -> Callable[[], float | None]:
     """What is left of a budget whenever it is asked, for several sweeps that share it."""
     total, begun = seconds(text), time.monotonic()
     return lambda: None if total is None else max(begun + total - time.monotonic(), 0.0)
-
-
-def conclude(
-    plan: Plan,
-    states: Sequence[State],
-    again: str,
-    signal: int | None,
-    budget: float | None,
-) -> None:
-    """Raise what there is to say, unless everything is finished."""
-    total = len(states)
-    bad = [number for number, state in enumerate(states) if state.kind in ENDED_BADLY]
-    left = total - len(bad) - sum(state.kind == "finished" for state in states)
-    failed = f"; {len(bad)} failed" if bad else ""
-    if signal is not None and left:
-        said = f"stopped with {left} of {counted(total, 'run')} to do; what was begun is saved"
-        raise Interrupted(said + failed, again, signal=signal)
-    if budget is not None and left:
-        said = f"the budget of {seconds_words(budget)} is spent with {left} of"
-        raise Paused(
-            f"{said} {counted(total, 'run')} to do; what was begun is saved{failed}", again
-        )
-    if bad:
-        named = [named_state(plan, states, number) for number in bad[:5]]
-        more = "; ..." if len(bad) > 5 else ""
-        said = f"{len(bad)} of {counted(total, 'run')} failed: {'; '.join(named)}{more}"
-        raise Unfinished(said, f"look at them, then {again} --retry")
-    if left:
-        raise Unfinished(f"{left} of {counted(total, 'run')} were stopped from outside", again)
-
-
-def named_state(plan: Plan, states: Sequence[State], number: int) -> str:
-    """A member and what happened to it."""
-    state = states[number]
-    return f"{plan.members[number].title}: {state.detail or state.kind}"
 
 
 def folders(plan: Plan, states: Sequence[State]) -> list[str]:

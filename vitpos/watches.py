@@ -85,6 +85,13 @@ class Quiet:
         )
 
 
+class Unseen(Quiet):
+    """Prints nothing: there will be more batches of a search."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
 class Plain(Quiet):
     """A line when a member starts or ends, and now and then one that says how far it is."""
 
@@ -144,6 +151,21 @@ class Plain(Quiet):
         if self.tally is not None:
             for line in closing(self.tally):
                 self.say(line)
+
+
+class Batches(Plain):
+    """Lines of members only: a search goes on after this batch, and nobody knows how long."""
+
+    def begin(self, plan: Plan, states: Sequence[State], slots: int) -> None:
+        """Remember."""
+        Quiet.begin(self, plan, states, slots)
+
+    def became(self, tally: Tally, number: int, state: State) -> str:
+        """What a member has become."""
+        return f"{printable(tally.plan.members[number].title)}: {outcome_of(tally, number)}"
+
+    def end(self) -> None:
+        """Nothing."""
 
 
 class Live(Plain):

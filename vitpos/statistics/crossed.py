@@ -60,22 +60,27 @@ def variance(squares: tuple[float, float, float], shape: tuple[int, ...]) -> tup
     return total / (seeds * images), total**2 / parts
 
 
-def noise_floor(correct: Results) -> float:
+def noise_floor(correct: Results) -> float | None:
     """The standard deviation over seeds if each image were a coin of its own (Jordan 2024).
 
-    It is a floor for long trainings on much data; short ones on little vary far more.
-    https://arxiv.org/abs/2304.01910
+    It is a floor for long trainings on much data; short ones on little vary far more. None for one
+    seed. https://arxiv.org/abs/2304.01910
     """
-    return math.sqrt(float(correct.astype(float).var(0, ddof=1).sum())) / correct.shape[1]
+    seeds, images = correct.shape
+    if seeds < 2 or images < 1:
+        return None
+    return math.sqrt(float(correct.astype(float).var(0, ddof=1).sum())) / images
 
 
-def distribution_sd(correct: Results) -> float:
+def distribution_sd(correct: Results) -> float | None:
     """The standard deviation over seeds on endlessly many images (Jordan 2024); 0 if none shows.
 
     Its square is the covariance of the accuracies on the two halves of the test set, averaged over
-    all ways to halve it, which is the mean covariance of two images.
+    all ways to halve it, which is the mean covariance of two images. None for one seed or image.
     """
-    images = correct.shape[1]
+    seeds, images = correct.shape
+    if seeds < 2 or images < 2:
+        return None
     values = correct.astype(float)
     whole = images**2 * float(values.mean(1).var(ddof=1))
     alone = float(values.var(0, ddof=1).sum())
