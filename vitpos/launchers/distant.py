@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import vitpos
 from vitpos.attempts import SAVED
@@ -37,6 +37,7 @@ CANCELLED, MEMORY, ENDED = "CANCELLED", "OUT_OF_MEMORY", "ended"
 NOT_TO_BLAME = 128 + SIGTERM  # the exit code of what was interrupted by somebody else
 
 
+@runtime_checkable
 class Queue(Protocol):
     """What takes members to other machines."""
 

@@ -112,7 +112,6 @@ def join(options: Ray) -> None:
     own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         if options.address is None:
-            os.environ.setdefault("RAY_AUTH_MODE", "token")  # it listens to all the world
             ray.init(**usual, **own)
         else:
             ray.init(address=options.address, **usual)
