@@ -61,7 +61,7 @@ def statuses(place: Path) -> list[str]:
 
 @pytest.fixture(params=["local", "slurm"])
 def cluster(request: pytest.FixtureRequest) -> str:
-    """submitit's own, and Slurm where it is."""
+    """Submitit's own, and Slurm where it is."""
     pytest.importorskip("submitit")
     if request.param == "slurm" and not shutil.which("sbatch"):
         pytest.skip("there is no Slurm here")
