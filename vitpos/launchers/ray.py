@@ -4,7 +4,7 @@ A task is `far.run`, which runs the member's process on a node with the resource
 for. Ray retries nothing: what a node takes along when it dies is handed out again by the sweep, to
 another node.
 
-Ray listens on all addresses of a machine, and who may talk to it runs programs there. Newer versions
+Ray listens on all addresses of a machine, and who may talk to it runs programs there. New versions
 ask for a token, older ones for nothing: keep its ports off the internet.
 """
 
