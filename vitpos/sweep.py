@@ -55,6 +55,7 @@ def run(
         locate(dataset)  # what is missing is missing for all of them
     path, chosen = frozen.freeze(plan), options or config.launching([])[0]
     notes: list[str] = []
+    onward = f"{again} --retry" if retry else again  # what was not reached failed all the same
     with Stop() as stop:
         there = progress.there(plan)
         states = [stock.state(member, there.get(member.identity)) for member in plan.members]
@@ -69,7 +70,7 @@ def run(
                 sweep.go(stop, retry=retry, budget=budget)
             except Leave as leave:
                 said = f"stopped by {failures.signal_name(leave.number)} at once"
-                raise Interrupted(said, again, signal=leave.number) from leave
+                raise Interrupted(said, onward, signal=leave.number) from leave
             finally:
                 sweep.leave()
                 launcher.close()
@@ -77,7 +78,7 @@ def run(
         else:
             watch.begin(plan, states, 0)
             watch.end()
-    conclude(plan, states, again, stop.signal, budget)
+    conclude(plan, states, onward, stop.signal, budget)
     return folders(plan, states)
 
 
@@ -114,6 +115,8 @@ class Sweep:
                 self.elsewhere[number] = 0.0
             elif is_open(state, retry=retry):
                 self.todo.append(number)
+                if state.kind in ENDED_BADLY:
+                    self.change(number, replace(state, kind="planned", detail="once more"))
         while True:
             self.collect()
             over = stop.signal is not None or self.spent()
