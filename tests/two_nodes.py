@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine: says its address, kills the second when told to."""
+"""A Ray cluster of two nodes on this machine; the second is killed when somebody says so."""
 
 import sys
 

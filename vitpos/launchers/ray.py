@@ -2,9 +2,13 @@
 
 A task is `far.run`, which runs the member's process on a node with the resources that were asked
 for. Ray retries nothing: what a node takes along when it dies is handed out again by the sweep, to
-another node. Whoever reaches a Ray cluster's ports runs programs on it: keep them off the internet.
+another node.
+
+Ray listens on all addresses of a machine, and who may talk to it runs programs there. New versions
+ask for a token, older ones for nothing: keep its ports off the internet.
 """
 
+import logging
 import os
 import signal
 import time
@@ -107,6 +111,7 @@ def launch(
 
 def join(options: Ray) -> None:
     """Connect to Ray, and keep our own signals."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     usual: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
