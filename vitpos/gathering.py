@@ -28,7 +28,6 @@ class Source:
     path: Path
     digest: str
     created: str
-    document: dict[str, Any]
 
     @property
     def folder(self) -> Path:
@@ -73,7 +72,7 @@ def source(path: Path) -> Source:
     document = read_json(path)
     plan = frozen.thaw(path)
     created = document.get("created")
-    return Source(plan, path, frozen.digest(plan), str(created or ""), document)
+    return Source(plan, path, frozen.digest(plan), str(created or ""))
 
 
 def planned(known: Source) -> Gathered:
