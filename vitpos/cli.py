@@ -274,6 +274,8 @@ def sweep(
     looking = dry_run or commands
     if any(map(is_for_hydra, words)):
         if looking:
+            from vitpos.errors import BadInput
+
             raise BadInput("what a sweeper of Hydra's will try is not known before it runs")
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         search(words, again, seeds, launcher, retry, budget, quiet)
@@ -314,9 +316,10 @@ def tune(
     plugin: Plugins = None,
 ) -> None:
     """Choose numbers for every arm on validation: `study=lr_fairness`, `training.lr=1e-3,2e-3`."""
-    from vitpos import config, progress, tuning
+    from vitpos import config, progress, sweep, tuning
     from vitpos.listing import columns
     from vitpos.overrides import given
+    from vitpos.watches import Unseen
 
     launcher, words = config.launching(given(overrides or []))
     asked = tuning.asked(words, seeds)
@@ -324,9 +327,16 @@ def tune(
         look(asked.trials, launcher, retry, probe)
         return
     again = ["tune", *(overrides or []), *options_of(seeds, None, False)]
-    found = tuning.tune(
-        asked, lambda plan: run_members(plan, again, launcher, retry, budget, quiet)
-    )
+
+    def go(plan: "Plan") -> None:
+        if quiet:
+            seconds = sweep.seconds(budget)
+            typed = progress.typed(again)
+            sweep.run(plan, Unseen(), typed, options=launcher, retry=retry, budget=seconds)
+        else:
+            run_members(plan, again, launcher, retry, budget, quiet)
+
+    found = tuning.tune(asked, go)
     say(str(found.plan) if quiet else "\n".join(tuning.report(found, columns())))
     tuning.complain(found, progress.typed(again))
 

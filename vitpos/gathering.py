@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vitpos import frozen, identities, records
 from vitpos.arms import Arm, Who, arm, arms, who

@@ -145,7 +145,10 @@ def sizes(study: Study, run: Run) -> Iterator[Problem]:
 
 def rungs(study: Study, run: Run) -> Iterator[Problem]:
     """Where the rule for early stopping has nothing to decide any more."""
-    last, epochs = max(study.stopping.epochs, default=0) if study.stopping else 0, run.training.epochs
+    last, epochs = (
+        max(study.stopping.epochs, default=0) if study.stopping else 0,
+        run.training.epochs,
+    )
     if last >= epochs:
         yield Problem(f"stopping.epochs = {last}: a run is over after {epochs}")
 

@@ -63,7 +63,9 @@ def asked(words: Sequence[str], seeds: int | None = None) -> Asked:
     several, single = [], []
     for word in overrides.given(words):
         key = word.partition("=")[0]
-        (several if key not in ("study", "seeds") and grids.is_several(word) else single).append(word)
+        (several if key not in ("study", "seeds") and grids.is_several(word) else single).append(
+            word
+        )
     study, common = studied(single)
     problems: list[Problem] = []
     own = study.tune or Tuning({}, SEEDS)
@@ -108,7 +110,9 @@ def trials(
         for arm in study.arms
         for point in points(grid)
     ]
-    metric = "val/loss" if study.design.metric.partition("@")[0].endswith("/loss") else "val/accuracy"
+    metric = (
+        "val/loss" if study.design.metric.partition("@")[0].endswith("/loss") else "val/accuracy"
+    )
     design = replace(
         study.design,
         question=f"Which {' and '.join(grid)} for each arm of {study.name}?",
@@ -166,7 +170,9 @@ def choose(asked: Asked, found: Sequence[State]) -> tuple[Choice, ...]:
             edge = is_edge(mine[number].values, asked.grid)
             choices.append(Choice(arm.name, mine, number, edge))
     if without:
-        raise Unfinished(f"not one trial finished: {', '.join(without)}", "--retry, or other values")
+        raise Unfinished(
+            f"not one trial finished: {', '.join(without)}", "--retry, or other values"
+        )
     return tuple(choices)
 
 
