@@ -1,8 +1,8 @@
 """Stopping arms early by a declared rule: successive halving, decided seed by seed.
 
 After Jamieson and Talwalkar 2016 (https://arxiv.org/abs/1502.07943) and Li et al. 2020, ASHA
-(https://arxiv.org/abs/1810.05934), but synchronous within a seed: a run that reaches an epoch of the
-rule pauses there until all arms of its seed and condition have, or are lost. Then the best
+(https://arxiv.org/abs/1810.05934), but synchronous within a seed: a run that reaches an epoch of
+the rule pauses there until all arms of its seed and condition have, or are lost. Then the best
 ceil(keep x n) of the n arms go on, never fewer than two, with all that are as good as the last of
 these; the others are stopped, and not started for later seeds. Whoever arrives first, the decision
 is the same. Baselines take no part and always run to their end.
@@ -67,8 +67,8 @@ class Free:
 class Halving(Free):
     """The rule of a plan, asked about each member whenever it could run.
 
-    `states` are those of the sweep, as they are at any time; `again` are the numbers of members that
-    were lost and will be tried again.
+    `states` are those of the sweep, as they are at any time; `again` are the numbers of members
+    that were lost and will be tried again.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Halving(Free):
     def decided(self, where: Place) -> AbstractSet[str] | None:
         """The arms that are stopped there; None as long as that cannot be decided."""
         if where not in self.stopped:
-            seed, base, epoch = where
+            seed, _, epoch = where
             entrants = self.entrants(where)
             if entrants is None:
                 return None

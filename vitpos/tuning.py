@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import frozen, grids, overrides, progress, stock
+from vitpos.bulletins import shared
 from vitpos.choices import Choice, Point, best, is_edge, lines
 from vitpos.conclusion import ENDED_BADLY
 from vitpos.errors import BadInput, Problem, Unfinished
@@ -60,12 +61,9 @@ def asked(words: Sequence[str], seeds: int | None = None) -> Asked:
     A key with several values is an axis, as is one that the study's own grid has; other words are
     overrides of all arms. `seeds` is how many the trials have.
     """
-    several, single = [], []
-    for word in overrides.given(words):
-        key = word.partition("=")[0]
-        (several if key not in ("study", "seeds") and grids.is_several(word) else single).append(
-            word
-        )
+    words = overrides.given(words)
+    several = [word for word in words if is_axis(word)]
+    single = [word for word in words if not is_axis(word)]
     study, common = studied(single)
     problems: list[Problem] = []
     own = study.tune or Tuning({}, SEEDS)
@@ -83,6 +81,11 @@ def asked(words: Sequence[str], seeds: int | None = None) -> Asked:
     if problems:
         raise BadInput.all_of(problems)
     return Asked(study, common, grid, trials(study, common, grid, number))
+
+
+def is_axis(word: str) -> bool:
+    """Whether it has several values that are to be tried."""
+    return word.partition("=")[0] not in ("study", "seeds") and grids.is_several(word)
 
 
 def typed_in(words: Sequence[str], problems: list[Problem]) -> dict[str, tuple[Any, ...]]:
@@ -110,15 +113,13 @@ def trials(
         for arm in study.arms
         for point in points(grid)
     ]
-    metric = (
-        "val/loss" if study.design.metric.partition("@")[0].endswith("/loss") else "val/accuracy"
-    )
+    falls = study.design.metric.partition("@")[0].endswith("/loss")
     design = replace(
         study.design,
         question=f"Which {' and '.join(grid)} for each arm of {study.name}?",
         seeds=seeds,
-        metric=metric,
-        direction="down" if metric == "val/loss" else "up",
+        metric="val/loss" if falls else "val/accuracy",
+        direction="down" if falls else "up",
         looks=1,
     )
     numbers = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
@@ -204,7 +205,9 @@ def report(tuned: Tuned, width: int) -> Iterator[str]:
     """The choices, what was lost, and what to type next."""
     design, seeds = tuned.asked.trials.study.design, tuned.asked.trials.study.seeds
     each = counted(len(tuned.asked.points) * len(seeds), "trial")
-    yield f"{design.metric}, mean of {counted(len(seeds), 'seed')} from {seeds[0]} on; {each} per arm"
+    unit = " %" * shared(design.metric)
+    tried = f"mean of {counted(len(seeds), 'seed')} from {seeds[0]} on"
+    yield f"{design.metric}{unit}, {tried}; {each} per arm"
     yield from lines(tuned.choices, design.metric, width)
     yield from (f"counted as worst: {said}" for said in tuned.lost)
     if any(choice.is_edge for choice in tuned.choices):
