@@ -145,12 +145,9 @@ def sizes(study: Study, run: Run) -> Iterator[Problem]:
 
 def rungs(study: Study, run: Run) -> Iterator[Problem]:
     """Where the rule for early stopping has nothing to decide any more."""
-    last, epochs = (
-        max(study.stopping.epochs, default=0) if study.stopping else 0,
-        run.training.epochs,
-    )
-    if last >= epochs:
-        yield Problem(f"stopping.epochs = {last}: a run is over after {epochs}")
+    last = max(study.stopping.epochs) if study.stopping else 0
+    if last >= run.training.epochs:
+        yield Problem(f"stopping.epochs = {last}: a run is over after {run.training.epochs}")
 
 
 def told(problem: Problem, arms: list[str], of: int) -> Problem:
