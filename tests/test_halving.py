@@ -9,7 +9,7 @@ from typing import Any
 import acting
 import pytest
 from acting import Act, Acting, Clock, Seen, leave
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_folders import call
 from small_plans import made
@@ -125,6 +125,7 @@ class Unwritten(Halving):
         self.stopped[where] = values.keys() - kept(values, self.rule.keep, self.rule.direction)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.integers(2, 8),
     st.integers(1, 3),
