@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from scripts.bench_step import circumstances, without_paths
+from scripts.rounds import load
 from vitpos import board, config
 from vitpos.durable import seal, write_json
 from vitpos.placing import safe
@@ -182,8 +183,10 @@ def main() -> None:
         print(f"{asked.arms * asked.seeds} runs of {asked.arms} arms", flush=True)
         found = [times(Path(name), asked.arms, asked.seeds) for _ in range(asked.rounds)]
     if asked.json:
-        facts = {"arms": asked.arms, "seeds": asked.seeds, "seconds": found}
-        write_json(asked.json, without_paths(facts | circumstances()))
+        command = ["python -m scripts.bench_tensorboard", *without_paths(sys.argv[1:])]
+        facts = {"command": " ".join(command), "load": load(), "images": None}
+        counts = {"arms": asked.arms, "seeds": asked.seeds, "seconds": found}
+        write_json(asked.json, circumstances() | facts | counts)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,10 @@ class ActingJob:
             self.claim = claims.claimed(Path(member.run.outputs), member.identity)
             self.claim.__enter__()
 
+    def waits(self) -> bool:
+        """It is in no queue."""
+        return False
+
     def poll(self) -> int | None:
         """Leave what a process leaves, once."""
         if self.clock.now < self.end:

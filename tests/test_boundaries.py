@@ -14,6 +14,8 @@ HOMES = {
     "rich": {"scoreboard", "screen", "standings", "watches"},
     "scipy": {"statistics"},
     "tensorboard": {"board", "events", "serve"},
+    "submitit": {"launchers"},
+    "ray": {"launchers"},
     "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
     "timm": set(),
     "transformers": set(),

@@ -43,7 +43,7 @@ def findings(outputs: Path, studies: dict[int, int]) -> list[bool]:
 
 
 def test_equal_arms_are_seldom_told_apart(tmp_path):
-    """In 100 studies: 14 findings would come by chance once in 3,000 times at 0.05."""
+    """In 100 studies: 14 findings would come by chance once in 2,000 times at 0.05."""
     assert sum(findings(tmp_path, {2: 30, 5: 35, 7: 35})) < 14
 
 

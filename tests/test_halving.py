@@ -80,7 +80,7 @@ class World:
         self.plan = replace(found, study=replace(found.study, stopping=Stopping(**RULE)))
         self.states = [State("planned") for _ in found.members]
         self.epochs = [0] * len(self.states)
-        self.rule = Unwritten(self.plan, Stopping(**RULE), self.states, set())
+        self.rule = Unwritten(self.plan, Stopping(**RULE), self.states)
         self.rule.epochs = self.epochs
         self.started: list[tuple[str, int | None]] = []
 

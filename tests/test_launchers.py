@@ -1,210 +1,272 @@
-"""Launchers are chosen among the words of a sweep; the local one shares out this machine."""
+"""What is asked of Slurm and Ray, and what is said where they cannot be had."""
 
+import os
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import leave
-from run_folders import call
 from small_studies import BODY
 
-from vitpos import config, frozen, launchers, machine, member, studies
+from vitpos import config, launchers, studies
 from vitpos import plan as plans
-from vitpos.errors import BadInput
-from vitpos.launchers import local
-from vitpos.launchers.base import Task
+from vitpos.errors import BadInput, NoResources
+from vitpos.launchers import disk, distant, far
+from vitpos.launchers.base import Launcher
 from vitpos.plan import Plan
-from vitpos.progress import there
+from vitpos.schema import Slurm
 
-GIB = 2**30
-
-
-@pytest.fixture(scope="module")
-def made() -> Plan:
-    """Two arms and two seeds, on the CPU."""
-    found = studies.study("made", BODY, pytest.fail)
-    assert found is not None
-    return plans.plan(found, {"device": "cpu"})
+PROGRAMS = {
+    "sbatch": 'if [ -e refuse ]; then echo "sbatch: error: invalid partition" >&2; exit 1; fi\n'
+    'cp "$1" script; env > env; echo "Submitted batch job 12"',
+    "srun": "",
+    "squeue": "[ -e jobs ] && cat jobs",
+    "scancel": 'echo "$@" >> cancelled',
+}
 
 
 @pytest.fixture
-def big(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine of 16 cores with much memory, on which 4 threads are useful."""
-    monkeypatch.setattr(machine, "cores", lambda: 16)
-    monkeypatch.setattr(machine, "useful_threads", lambda run: 4)
-    monkeypatch.setattr(local, "free_memory", lambda: 64 * GIB)
-
-
-def shared(plan: Plan, *words: str, notes: list[str] | None = None, runs: Any = ()) -> local.Slots:
-    """The launcher that these words ask for."""
-    options, _ = config.launching(words)
-    found = launchers.launch(options, plan, runs, (notes if notes is not None else []).append)
-    assert isinstance(found, local.Slots)
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, with programs of Slurm that leave what they are told in the folder."""
+    found = pytest.importorskip("vitpos.launchers.slurm", exc_type=ImportError)
+    for name, text in PROGRAMS.items():
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
     return found
 
 
-def asking(plan: Plan, **changes: Any) -> Plan:
-    """The same plan with other values of all runs."""
-    members = [replace(m, run=replace(m.run, **changes)) for m in plan.members]
-    return Plan(plan.study, tuple(members))
-
-
-@pytest.mark.parametrize(
-    ("words", "threads", "slots", "each"),
-    [
-        ((), 0, 4, 4),
-        (("launcher.slots_per_device=2",), 0, 2, 4),
-        (("launcher.slots_per_device=8",), 0, 8, 2),
-        (("launcher.slots_per_device=16",), 0, 16, 1),
-        ((), 8, 2, 8),
-        ((), 16, 1, 16),
-        ((), 99, 1, 99),
-        (("launcher.slots_per_device=2",), 8, 2, 8),
-    ],
-)  # fmt: skip
-def test_cores_are_shared_out(made, big, words, threads, slots, each):
-    """Slots times threads is never more than the cores, unless one run asks for more alone."""
-    found = shared(asking(made, threads=threads), "launcher=local", *words)
-
-    assert (found.slots, found.threads) == (slots, each)
-
-
-@pytest.mark.parametrize(
-    ("words", "threads", "error", "hint"),
-    [
-        (("launcher.slots_per_device=17",), 0, "16 cores have room for 16", "=16"),
-        (("launcher.slots_per_device=3",), 8, "have room for 2 of 8 threads", "=2"),
-        (("launcher.slots_per_device=-1",), 0, "must be at least 0", ""),
-        (("launcher.slot_per_device=2",), 0, "unknown key launcher.slot", "slots_per_device"),
-        (("launcher=lokal",), 0, "there is no such launcher", "did you mean local?"),
-        (("launcher.member_seconds=soon",), 0, "launcher.member_seconds = soon", ""),
-        (("launcher.devices=[0]",), 0, "the runs are not on GPUs", "null"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_had_is_told(made, big, words, threads, error, hint):
-    """With what to type instead."""
-    with pytest.raises(BadInput, match=error) as found:
-        shared(asking(made, threads=threads), *words)
-
-    assert hint in found.value.hint
-
-
-def test_a_launcher_is_no_part_of_a_run():
-    """Its words are taken out; what is left is of the study."""
-    options, words = config.launching(["study=x", "launcher.member_seconds=60", "seeds=2"])
-
-    assert (options.member_seconds, words) == (60.0, ["study=x", "seeds=2"])
-
-
-def test_threads_stay_what_they_were(made, big, tmp_path):
-    """A plan goes on with as many as the runs have that are there; if it cannot, it says so."""
-    plan, notes = asking(made, outputs=str(tmp_path)), list[str]()
-    leave(plan.members[0], "finished")  # with one thread
-    runs = [*there(plan).values()]
-    alone = shared(plan, runs=runs)
-    (runs[0].record["machine"])["threads"] = 8
-    more = shared(plan, "launcher.slots_per_device=8", runs=runs, notes=notes)
-
-    assert (alone.slots, alone.threads) == (16, 1)
-    assert (more.slots, more.threads) == (8, 2)
-    assert notes == ["2 threads and not 8 as before: other bits than runs that are there"]
-
-
-def test_memory_has_the_last_word(made, big, monkeypatch):
-    """Fewer slots where they would not fit, but never none."""
-    notes = list[str]()
-    monkeypatch.setattr(local, "free_memory", lambda: 3 * GIB)
-    some = shared(made, notes=notes)
-    monkeypatch.setattr(local, "free_memory", lambda: GIB // 2)
-
-    assert (some.slots, some.threads) == (3, 4)
-    assert notes == ["3 of 4 slots: 3.0 GiB of memory are free"]
-    assert shared(made).slots == 1
-
-
-def test_memory_is_known_here():
-    """At least as much as these tests have, and less than there is."""
-    free = local.free_memory()
-
-    assert sys.platform != "linux" or (free is not None and 2**20 < free < 2**50)
-
-
-@pytest.mark.parametrize(
-    ("words", "visible", "masks"),
-    [
-        ((), "", ["0", "1", "2", "3"]),
-        (("launcher.slots_per_device=2", "launcher.devices=[1,3]"), "", ["1", "1", "3", "3"]),
-        ((), "GPU-a, GPU-b,6,7", ["GPU-a", "GPU-b", "6", "7"]),
-        (("launcher.devices=[2]",), "4,5,6,7", ["6"]),
-    ],
-)
-def test_gpus_are_shared_out(made, big, monkeypatch, words, visible, masks):
-    """A process sees one, as whoever started the sweep sees it; the cores are shared out too."""
-    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(machine.torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    found = shared(asking(made, device="auto"), *words)
-
-    assert list(found.masks) == masks
-    assert found.threads == 4
-    with pytest.raises(BadInput, match="there is no GPU 4"):
-        shared(asking(made, device="cuda"), "launcher.devices=[4]")
-    assert shared(asking(made, device="cuda:1")).masks == [None]
-
-
-def test_a_process_is_started_in_its_slot(made, tmp_path, monkeypatch):
-    """It is told of its plan, its threads and its GPU; its output goes into the log."""
-    script = tmp_path / "words"
-    script.write_text("#!/bin/sh\necho $@ gpu $CUDA_VISIBLE_DEVICES of $VITPOS_SWEEP\nexit 3\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(script))
-    slots, log = local.Slots(["0", "5"], 7), tmp_path / "log"
-    job = slots.start(Task(tmp_path / "p.json", 2, log, 0, 4), 1)
-    while (code := job.poll()) is None:
-        time.sleep(0.01)
-    job.send(signal.SIGTERM)  # too late, and no error
-    said = log.read_text().splitlines()
-
-    assert code == 3
-    assert said[0].startswith("--- ")
-    assert said[1].startswith(
-        f"-m vitpos.member {tmp_path}/p.json 2 --threads=7 --until=4 gpu 5 of "
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Two arms and two seeds."""
+    found = studies.study("made", BODY, pytest.fail)
+    assert found is not None
+    members = plans.plan(found, {}).members
+    return Plan(
+        found, tuple(replace(m, run=replace(m.run, outputs=str(tmp_path))) for m in members)
     )
 
 
-def test_a_member_whose_sweep_is_gone_does_not_begin(monkeypatch):
-    """It may have died before the member could ask to be told."""
-    monkeypatch.setenv(member.PARENT, "1")
-    monkeypatch.setattr("ctypes.CDLL", lambda *a, **k: type("C", (), {"prctl": print})())
-    monkeypatch.setattr("os.getppid", lambda: 7)
-    with pytest.raises(SystemExit) as end:
-        member.follow_parent()
-
-    assert end.value.code == 143
+def options(*words: str) -> Any:
+    """Of `launcher=slurm`."""
+    return config.launching(["launcher=slurm", *words])[0]
 
 
-def test_a_member_is_known_by_its_number(made, tmp_path, capsys):
-    """One that the plan has not is told in a line."""
-    plan = asking(made, outputs=str(tmp_path))
-    path = frozen.freeze(plan)
-    with pytest.raises(BadInput, match="has no member 4: they are 0 to 3"):
-        member.work(member.asked([str(path), "4"]))
+def test_the_batch_script_asks_for_what_was_asked_for(slurm, tmp_path, monkeypatch):
+    """And requeues nothing by itself; its job finds this package and forgets the one around it."""
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_CONF", "/etc/own.conf")
+    asked = options(
+        "launcher.partition=gpu", "launcher.account=lab", "launcher.qos=low", "launcher.gpus=2",
+        "launcher.constraint='a100|h100'", "launcher.cpus=8", "launcher.memory_gb=12.5",
+        "launcher.timeout_minutes=90", "launcher.signal_seconds=60",
+        "launcher.setup=['module load cuda']",
+    )  # fmt: skip
+    ticket = slurm.Jobs(asked).submit("vitpos-name", tmp_path / "job", ["a", ["b"], "c", "d", {}])
+    script = (tmp_path / "script").read_text().splitlines()
+    environment = (tmp_path / "env").read_text().splitlines()
+
+    assert ticket == "12"
+    assert {
+        "#SBATCH --partition=gpu", "#SBATCH --account=lab", "#SBATCH --qos=low",
+        "#SBATCH --constraint='a100|h100'", "#SBATCH --gpus-per-node=2", "#SBATCH --time=90",
+        "#SBATCH --cpus-per-task=8", "#SBATCH --mem=12800MB", "#SBATCH --signal=USR2@60",
+        "#SBATCH --no-requeue", "#SBATCH --nodes=1", "#SBATCH --ntasks-per-node=1",
+        "#SBATCH --job-name=vitpos-name", "module load cuda",
+    } <= set(script)  # fmt: skip
+    assert script.index("module load cuda") < len(script) - 1
+    assert f"PYTHONPATH={distant.search_path()}" in environment
+    assert "SLURM_CONF=/etc/own.conf" in environment
+    assert "SLURM_JOB_ID=7" not in environment
+    assert os.environ["SLURM_JOB_ID"] == "7"
 
 
-def test_words_of_a_task_are_read_back(tmp_path):
-    """As they were written."""
-    words = Task(Path("p.json"), 3, tmp_path, 2, 5).words()
+def test_what_is_not_asked_for_is_left_to_the_cluster(slurm, tmp_path):
+    """No partition, no memory, no GPU."""
+    slurm.Jobs(options("launcher.gpus=0")).submit("x", tmp_path / "job", ["a", [], "c", "d", {}])
+    script = (tmp_path / "script").read_text()
 
-    assert member.asked(words[3:]) == member.Asked(Path("p.json"), 3, 2, 5, [])
+    for word in ("partition", "account", "qos", "constraint", "gpus", "mem", "gres"):
+        assert f"--{word}" not in script
 
 
-def test_a_run_has_no_launcher(capsys, tmp_path):
-    """It is a word of a sweep."""
-    code, _, errors = call(capsys, "train", "launcher=local", f"outputs={tmp_path}")
+@pytest.mark.parametrize("name", ["partition", "account", "qos", "constraint"])
+@pytest.mark.parametrize("text", ["a\nrm -rf ~", "", "\x1b[2J"])
+def test_an_option_is_no_line_of_shell(slurm, plan, name, text):
+    """It would be run on the cluster."""
+    with pytest.raises(BadInput, match=rf"launcher\.{name} = "):
+        slurm.launch(replace(options(), **{name: text}), plan, [], pytest.fail)
 
-    assert code == 2
-    assert "unknown key launcher" in errors
+
+def test_what_sbatch_refuses_is_told(slurm, tmp_path):
+    """As bad input at first; later it may be the queue that is full."""
+    queue = slurm.Jobs(options())
+    (tmp_path / "refuse").touch()
+    with pytest.raises(BadInput, match="Slurm refuses the job: invalid partition"):
+        queue.submit("x", tmp_path / "job", ["a", [], "c", "d", {}])
+    (tmp_path / "refuse").unlink()
+    queue.submit("x", tmp_path / "job", ["a", [], "c", "d", {}])
+    (tmp_path / "refuse").touch()
+
+    with pytest.raises(NoResources):
+        queue.submit("x", tmp_path / "job", ["a", [], "c", "d", {}])
+
+
+@pytest.mark.parametrize(
+    ("said", "fate"),
+    [
+        ("12|RUNNING|x\n", None),
+        ("12|COMPLETING|x\n", None),
+        ("12|PENDING|a|b\n", None),
+        ("12|PREEMPTED|x\n", "PREEMPTED"),
+        ("12|CANCELLED|x\n", distant.CANCELLED),
+        ("12|OUT_OF_MEMORY|x\n", distant.MEMORY),
+        ("12|FAILED|x\n", distant.ENDED),
+        ("12|COMPLETED|x\n", distant.ENDED),
+        ("3|RUNNING|x\n", distant.ENDED),
+        ("", distant.ENDED),
+        (None, None),  # squeue fails: the controller has a rest
+    ],
+)  # fmt: skip
+def test_what_became_of_a_job(slurm, tmp_path, said, fate):
+    """As squeue says, which forgets jobs after a while."""
+    queue = slurm.Jobs(options())
+    ticket = queue.submit("x", tmp_path / "job", ["a", [], "c", "d", {}])
+    if said is not None:
+        (tmp_path / "jobs").write_text(said)
+
+    assert queue.fate(ticket, now=True) == fate
+
+
+def test_squeue_is_not_asked_all_the_time(slurm, tmp_path, monkeypatch):
+    """Once for all jobs; a little sooner if somebody waits."""
+    calls = []
+    monkeypatch.setattr(slurm, "listed", lambda: calls.append(1) or [])
+    monkeypatch.setattr(slurm, "ASK_NOW", 0.0)
+    queue = slurm.Jobs(options())
+    for _ in range(5):
+        queue.fate("12", now=False)
+    queue.fate("12", now=True)
+
+    assert len(calls) == 2
+
+
+def test_scancel_spares_what_runs(slurm, tmp_path):
+    """Until it is to be killed."""
+    queue = slurm.Jobs(options())
+    queue.cancel("12", kill=False)
+    queue.cancel("12", kill=True)
+
+    assert (tmp_path / "cancelled").read_text().splitlines() == ["--state=PENDING 12", "12"]
+
+
+def test_jobs_that_wait_from_before_are_found(slurm, tmp_path):
+    """By their names, those of this plan that have a folder here."""
+    names = ["abc-0-00000001", "abc-1-00000002", "abc-2-00000003", "abd-3-00000004"]
+    for name in [*names[:2], names[3]]:
+        (tmp_path / name).mkdir()
+        far.prepare(tmp_path / name)
+    states = ["PENDING", "RUNNING", "PENDING", "PENDING"]
+    lines = [
+        f"{n}|{s}|vitpos-{name}" for n, (s, name) in enumerate(zip(states, names, strict=True))
+    ]
+    (tmp_path / "jobs").write_text("\n".join([*lines, "9|PENDING|vitpos-abc-../x", "damaged"]))
+
+    assert slurm.standing("abc", tmp_path) == {0: ("0", tmp_path / names[0])}
+
+
+def test_slurm_is_a_launcher(slurm, plan):
+    """With as many slots as jobs may be in the queue; without Slurm, as many as there are cores."""
+    found = slurm.launch(options("launcher.cluster=slurm"), plan, [], pytest.fail)
+    here = slurm.launch(options("launcher.cluster=local", "launcher.cpus=1"), plan, [], pytest.fail)
+
+    assert isinstance(found, Launcher)
+    assert isinstance(here.queue, slurm.Processes)
+    assert (found.slots, isinstance(found.queue, slurm.Jobs)) == (50, True)
+    assert 1 <= here.slots <= (os.cpu_count() or 1)
+
+
+def test_slurm_that_is_not_there_is_told(slurm, plan, monkeypatch):
+    """With what would do."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(BadInput) as told:
+        slurm.launch(options("launcher.cluster=slurm"), plan, [], pytest.fail)
+
+    assert told.value.hint == "launcher.cluster=local"
+
+
+@pytest.mark.parametrize(("kind", "package"), [("slurm", "submitit"), ("ray", "ray")])
+def test_a_missing_package_is_told(plan, monkeypatch, kind, package):
+    """In one line, with what to type."""
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"vitpos.launchers.{kind}", raising=False)
+    monkeypatch.delattr(launchers, kind, raising=False)
+    chosen, _ = config.launching([f"launcher={kind}"])
+    with pytest.raises(BadInput, match=f"launcher={kind} needs the package {package}") as told:
+        launchers.launch(chosen, plan, [], pytest.fail)
+
+    assert told.value.hint == f"pip install 'vitpos[{kind}]'"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["launcher.max_jobs=0", "launcher.cpus=0", "launcher.cluster=moon", "launcher.setup=true",
+     "launcher.memory_gb=0", "launcher.partition=[a]", "launcher.resubmit=-1"],
+)  # fmt: skip
+def test_options_have_ranges(word):
+    """Told before anything is submitted."""
+    with pytest.raises(BadInput, match=word.partition("=")[0].replace(".", r"\.")):
+        options(word)
+
+
+def test_options_are_typed():
+    """By the dataclass of their kind."""
+    assert isinstance(options(), Slurm)
+    assert options("launcher.setup=['a b', c]").setup == ["a b", "c"]
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw,vers=4.2,local_lock=none 0 0
+server:/old /old nfs rw,vers=3,nolock,local_lock=all 0 0
+fs@tcp:/work /work lustre rw,flock 0 0
+fs@tcp:/scratch /my\\040scratch lustre rw,lazystatfs 0 0
+fs@tcp:/alone /alone lustre rw,localflock 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "deaf"),
+    [
+        ("/home/me/outputs", ""),
+        ("/tmp", ""),
+        ("/old/outputs", "locks in /old do not reach other machines (local_lock=all)"),
+        ("/work/outputs", ""),
+        ("/my scratch/outputs", "locks in /my scratch do not reach other machines (no flock)"),
+        ("/alone/outputs", "locks in /alone do not reach other machines (localflock)"),
+    ],
+)  # fmt: skip
+def test_disks_whose_locks_stay_on_one_machine(path, deaf):
+    """As their mounts tell."""
+    assert disk.deaf(Path(path), MOUNTS) == deaf
+
+
+def test_signals_stay_ours(slurm, tmp_path):
+    """What is started here does not hear the Ctrl-C of the terminal, and we still do."""
+    before = signal.getsignal(signal.SIGINT)
+    queue = slurm.Processes(options("launcher.gpus=0"))
+    (tmp_path / "job").mkdir()
+    far.prepare(tmp_path / "job")
+    far.say(tmp_path / "job", far.END)
+    words = [str(tmp_path / "job"), ["false"], str(tmp_path), str(tmp_path / "log"), {}]
+    job = queue.submit("x", tmp_path / "job", words)
+    job._process.send_signal(signal.SIGINT)
+    job._process.wait(60)
+
+    assert signal.getsignal(signal.SIGINT) == before
+    assert queue.fate(job, now=True) == distant.ENDED
+    assert far.told(tmp_path / "job")["code"] == 143

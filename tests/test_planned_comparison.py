@@ -202,7 +202,7 @@ def test_epochs_may_be_what_a_plan_is_about(tmp_path):
     assert asked(tmp_path / "made").warnings == ()
     text = (paths["b-1"] / "record.json").read_text()
     (paths["b-1"] / "record.json").write_text(text.replace("f" * 64, "e" * 64))
-    with pytest.raises(BadInput, match="data is not the same"):
+    with pytest.raises(BadInput, match="differ in data"):
         asked(tmp_path / "made")
 
 

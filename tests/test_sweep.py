@@ -319,6 +319,16 @@ def test_a_budget_is_kept(plan, clock):
     assert len(folders) == 1
 
 
+def test_who_retries_is_told_to_retry_what_is_left(plan, clock):
+    """What was not reached is still a failure on the disk, which nothing else would try."""
+    go(plan, Acting(clock, {title: [Act(1)] for title in ORDER}))
+    _, end = go(plan, Acting(clock), retry=True, budget=15.0)
+    _, failed = go(plan, Acting(clock, {ORDER[2]: [Act(1)]}), retry=True)
+
+    assert end.hint == "vitpos it --retry"
+    assert failed.hint == "look at them, then vitpos it --retry"
+
+
 def test_what_runs_when_the_budget_is_spent_is_stopped_in_order(plan, clock):
     """And goes on another time."""
     acting = Acting(clock, slots=4)

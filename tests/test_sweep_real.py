@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -25,6 +26,7 @@ TINY = (
     "training.checkpoint_seconds=0",
 )  # fmt: skip
 BAD = ("hangs", "raises", "SIGKILL", "SIGSEGV", "diverges", "unbuilt")
+LONGEST = 500  # seconds that a sweep may take on a machine that has other things to do
 pytestmark = pytest.mark.slow
 
 
@@ -64,6 +66,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return found
 
 
+def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Type `vitpos ...` and wait."""
+    process = processes.spawn(*words)
+    out, err = process.communicate(timeout=LONGEST)
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
 def until(condition: Callable[[], object]) -> None:
     """Wait for it."""
     end = time.monotonic() + 60
@@ -78,13 +87,13 @@ def test_the_others_finish(place):
     place.study(arms={"fine": {"embedding": "none"}, **faults}, baseline="fine", seeds=1)
     limits = ("launcher.silent_seconds=10", "launcher.grace_seconds=1")
     plugin = ("--plugin", "faulty")
-    done = processes.run(*place.words(*limits), *plugin)
+    done = run(*place.words(*limits), *plugin)
     before = {run.arm: run for run in place.runs().values()}
     told = {arm: run.record["failure"]["detail"] for arm, run in before.items()
             if run.status == "failed"}  # fmt: skip
-    left = processes.run("resume", str(place.folder), *plugin)
+    left = run("resume", str(place.folder), *plugin)
     (place.outputs.parent / "mended").touch()
-    again = processes.run("resume", str(place.folder), "--retry", *plugin)
+    again = run("resume", str(place.folder), "--retry", *plugin)
     after = {run.arm: run for run in place.runs().values()}
     lines = Counter(row["arm"] for row in Lines(place.folder / "journal.jsonl").read())
 
@@ -112,7 +121,7 @@ def test_two_sweeps_at_once_share_the_work(place):
     place.study()
     words = place.words("launcher.slots_per_device=1")
     sweeps = [processes.spawn(*words) for _ in range(2)]
-    ends = [sweep.communicate(timeout=120) for sweep in sweeps]
+    ends = [sweep.communicate(timeout=LONGEST) for sweep in sweeps]
     found = place.runs()
 
     assert [sweep.returncode for sweep in sweeps] == [0, 0], ends
@@ -135,7 +144,7 @@ def test_goes_on_as_it_was_planned(place):
     (place.configs / "embedding" / "learned1d.yaml").write_text("learned1d: {}\n")
     for name in ("backbone/micro", "dataset/mnist5k", "training/smoke", "train"):
         (place.configs / f"{name}.yaml").write_text("nothing: here\n")
-    done = processes.run("resume", str(place.folder))
+    done = run("resume", str(place.folder))
     found = place.runs()
 
     assert len(claimed) == 2
@@ -162,9 +171,9 @@ def test_ends_in_order_when_it_is_told(place):
     process = processes.spawn(*words)
     curves = processes.wait_for("a-*/metrics.jsonl", place.folder, process)
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=LONGEST)
     stopped = records.read(curves.parent)
-    done = processes.run(*words)
+    done = run(*words)
     found = place.runs()
 
     assert process.returncode == 130
@@ -173,4 +182,4 @@ def test_ends_in_order_when_it_is_told(place):
     assert done.returncode == 0, done.stderr
     assert {run.status for run in found.values()} == {"finished"}
     assert len(found) == 2
-    assert "--budget 0s: not a time" in processes.run(*words, "--budget", "0s").stderr
+    assert "--budget 0s: not a time" in run(*words, "--budget", "0s").stderr

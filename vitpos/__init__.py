@@ -9,7 +9,12 @@ The modules, in the order data flows through them:
 - `train` is the loop, `metrics` what is measured;
 - `runs` and `checkpoints` are the folder of a run;
 - `screen` and `board` show it while it goes on, `records` reads it afterwards;
-- `overview` is one run on a page, `comparison` and `tables` are many, `serve` is TensorBoard;
+- `overview` is one run on a page;
+- `serve` is TensorBoard: `placing` says which run stands where, `logdir` makes the folder that it
+  looks into, `columns` are the keys in which arms differ, `curves` their means, `guide` the text;
+- `comparison` is many: what lies there (`gathering`, `arms`, `selection`), by what it is judged
+  (`judgement`, `readings`, `looks`), who is compared with whom (`matching`, `pairing`), and whether
+  that is fair (`circumstances`); `statistics` says what follows, `rows` and `tables` show it;
 - `plots` are pictures of many, `frames` are their numbers for notebooks;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """

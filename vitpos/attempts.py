@@ -30,7 +30,7 @@ class Attempt:
         self.log_start = 0
         self.since = self.alive = time.monotonic()
         self.last_look, self.deadline = 0.0, float("inf")
-        self.told, self.hung = False, ""
+        self.told, self.hung, self.waits = False, "", job.waits()
         self.sign: Mapping[str, Any] = {}
 
     @property
@@ -64,15 +64,18 @@ class Attempt:
         if now - self.last_look < LOOK:
             return False
         self.last_look = now
+        waited, self.waits = self.waits, self.job.waits()
+        if self.waits:
+            self.since = self.alive = now
         sign = claims.told(Path(self.member.run.outputs), self.member.identity)
-        moved = bool(sign) and sign != self.sign
+        moved = bool(sign) and sign != self.sign and not self.waits
         if moved:
             self.sign, self.alive = sign, now
         if not self.told:
             self.hung = self.overdue(now)
             if self.hung:
                 self.stop(self.options.grace_seconds)
-        return moved
+        return moved or waited != self.waits
 
     def overdue(self, now: float) -> str:
         """In which way it hangs, if it does."""
@@ -95,7 +98,8 @@ class Attempt:
         """How far it is, while it runs."""
         said = {name: self.sign.get(name) for name in ("step", "steps", "rate")}
         facts: Any = {n: fact for n, fact in said.items() if isinstance(fact, int | float)}
-        return State("running", self.path, seconds=self.seconds, **facts)
+        kind = "queued" if self.waits else "running"
+        return State(kind, self.path, seconds=self.seconds, **facts)
 
     def meaning(self, code: int) -> str | Failure:
         """What an exit code says of the member: what it is now, or why it failed."""

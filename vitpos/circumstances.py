@@ -78,7 +78,7 @@ def mixed(groups: Iterable[Runs], allow: Collection[str], *, planned: bool) -> l
             for answers in differing(group, kind, planned=planned):
                 name = f"mixed-{kind.name}"
                 said = "; ".join(f"{a} ({listed(arms)})" for a, arms in few(answers))
-                text = f"{kind.name} is not the same for all runs: {said}"
+                text = f"the runs differ in {kind.name}: {said}"
                 if "mixed" in allow or name in allow:
                     warnings.append(f"mixed {kind.name}: {kind.so}: {said}")
                 else:

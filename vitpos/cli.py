@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitpos import __version__
+from vitpos.errors import BadInput
 from vitpos.plain import say
 
 if TYPE_CHECKING:
@@ -274,8 +275,6 @@ def sweep(
     looking = dry_run or commands
     if any(map(is_for_hydra, words)):
         if looking:
-            from vitpos.errors import BadInput
-
             raise BadInput("what a sweeper of Hydra's will try is not known before it runs")
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         search(words, again, seeds, launcher, retry, budget, quiet)

@@ -34,7 +34,7 @@ def conclude(
         named = [named_state(plan, states, number) for number in bad[:5]]
         more = "; ..." if len(bad) > 5 else ""
         said = f"{len(bad)} of {counted(total, 'run')} failed: {'; '.join(named)}{more}"
-        raise Unfinished(said, f"look at them, then {again} --retry")
+        raise Unfinished(said, f"look at them, then {again.removesuffix(' --retry')} --retry")
     if left:
         raise Unfinished(f"{left} of {counted(total, 'run')} were stopped from outside", again)
 

@@ -15,11 +15,11 @@ from vitpos import checks, overrides, plugins, switches
 from vitpos.errors import BadInput, Problem
 from vitpos.hints import near_key, near_name, offered
 from vitpos.plain_yaml import read_yaml
-from vitpos.schema import Dataset, Launching, Local, Run
+from vitpos.schema import Dataset, Launching, Local, Ray, Run, Slurm
 from vitpos.typed import typed
 
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
-LAUNCHERS: dict[str, type[Launching]] = {"local": Local}  # by their kind
+LAUNCHERS: dict[str, type[Launching]] = {"local": Local, "slurm": Slurm, "ray": Ray}  # by kind
 
 
 def compose(words: Iterable[str], *, fitting: bool = True) -> Run:

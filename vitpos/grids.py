@@ -21,12 +21,12 @@ from vitpos.labels import Axis, arm_name, label
 from vitpos.plan import Plan, plan
 from vitpos.plan import planned as named
 from vitpos.schema import Run
-from vitpos.studies import Arm, Design, Study, text
+from vitpos.studies import TYPED, Arm, Design, Study, text
 from vitpos.typed import member, typed
 
 ASK_FROM = 200  # runs; more are easily typed by mistake
 DEFAULTS = {
-    "source": "the command line",
+    "source": TYPED,
     "metric": "test/accuracy",
     "alpha": 0.05,
     "smallest_effect": 0.005,

@@ -67,14 +67,11 @@ class Free:
 class Halving(Free):
     """The rule of a plan, asked about each member whenever it could run.
 
-    `states` are those of the sweep, as they are at any time; `again` are the numbers of members
-    that were lost and will be tried again.
+    `states` are those of the sweep, as they are at any time.
     """
 
-    def __init__(
-        self, plan: Plan, rule: Stopping, states: Sequence[State], again: AbstractSet[int]
-    ):
-        self.plan, self.rule, self.states, self.again = plan, rule, states, again
+    def __init__(self, plan: Plan, rule: Stopping, states: Sequence[State]) -> None:
+        self.plan, self.rule, self.states = plan, rule, states
         self.key = frozen.digest(plan)[:12]
         self.folder = folder(plan)
         self.numbers = {(m.arm.name, m.seed): n for n, m in enumerate(plan.members)}
@@ -150,7 +147,7 @@ class Halving(Free):
 
     def is_lost(self, number: int) -> bool:
         """Whether a member will not come further."""
-        return self.states[number].kind in ENDED_BADLY and number not in self.again
+        return self.states[number].kind in ENDED_BADLY
 
     def has_reached(self, number: int, epoch: int) -> bool:
         """Whether a member has its value there, which never changes any more."""
@@ -163,10 +160,10 @@ class Halving(Free):
         return (number, epoch) in self.values
 
 
-def rule(plan: Plan, states: Sequence[State], again: AbstractSet[int]) -> Free:
+def rule(plan: Plan, states: Sequence[State]) -> Free:
     """That of a plan."""
     stopping = plan.study.stopping
-    return Free() if stopping is None else Halving(plan, stopping, states, again)
+    return Free() if stopping is None else Halving(plan, stopping, states)
 
 
 def folder(plan: Plan) -> Path:

@@ -60,12 +60,14 @@ def main() -> None:
 def follow_parent() -> None:
     """End in order when the sweep does, even if it is killed; on Linux, where one can ask for it.
 
-    A cluster's jobs have no such parent, and live on.
+    A cluster's jobs outlive the sweep: their parent is `launchers.far`.
     """
     parent = os.environ.get(PARENT)
     if parent is None or sys.platform != "linux":
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    deaf = signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    number = signal.SIGINT if deaf else signal.SIGTERM
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != int(parent):  # it was quicker
         sys.exit(128 + signal.SIGTERM)
 

@@ -22,6 +22,7 @@ from vitpos.overview import attempts_of
 from vitpos.plan import Plan
 from vitpos.records import Record, part
 from vitpos.runs import place
+from vitpos.studies import TYPED
 from vitpos.words import counted, seconds_words
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
@@ -193,7 +194,11 @@ def commands(plan: Plan | None, paths: Sequence[Path]) -> list[str]:
     where = " ".join(map(str, paths))
     if plan is None:
         return [f"vitpos rerun {where}/RUN   # for each", f"vitpos compare {where}"]
+    words = f"study={plan.study.name}"
+    if plan.study.design.source == TYPED:
+        words = plan.study.design.question
     return [
+        f"vitpos sweep {words}",
         f"vitpos resume {where}   # what is missing of the frozen plan",
         f"vitpos compare {where}",
         f"vitpos rerun {where}/RUN   # one run again, every bit compared",

@@ -138,7 +138,7 @@ class Run:
 class Launching:
     """Where and how the members of a sweep run. It is no part of a run: no number depends on it."""
 
-    kind: str = value(one_of=("local",))
+    kind: str = value(one_of=("local", "slurm", "ray"))
     member_seconds: float | None = value(above=0)
     silent_seconds: float | None = value(above=0)
     grace_seconds: float = value(above=0)
@@ -150,3 +150,38 @@ class Local(Launching):
 
     devices: list[int] | None = value(at_least=0)
     slots_per_device: int = value(at_least=0, at_most=1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Launching):
+    """On other machines."""
+
+    cpus: int = value(at_least=1, at_most=1024)
+    resubmit: int = value(at_least=0, at_most=1000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slurm(Cluster):
+    """As jobs of Slurm, or of submitit on this machine."""
+
+    cluster: str = value(one_of=("slurm", "local", "auto"))
+    partition: str | None = value()
+    account: str | None = value()
+    qos: str | None = value()
+    constraint: str | None = value()
+    timeout_minutes: int = value(at_least=1)
+    signal_seconds: int = value(at_least=5)
+    gpus: int = value(at_least=0, at_most=1024)
+    memory_gb: float | None = value(above=0)
+    setup: list[str] = value()
+    max_jobs: int = value(at_least=1, at_most=10000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ray(Cluster):
+    """As tasks of Ray."""
+
+    address: str | None = value()
+    gpus: int | None = value(at_least=0, at_most=1024)
+    slots_per_device: int = value(at_least=1, at_most=1024)
+    max_jobs: int = value(at_least=0, at_most=10000)

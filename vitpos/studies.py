@@ -36,6 +36,7 @@ Options = dict[str, Any]
 Report = Callable[[Problem], None]
 
 NAMED = ("base", "grid", "arms", "without", "then")  # what holds named values, and may be left out
+TYPED = "the command line"  # the source of a study that is no file
 OURS = ("study", "name", "seed")  # keys of a run that the study itself sets
 METRIC = re.compile(r"(train|val|test|cost|perf)/\w+(@(?P<size>\d+))?")
 EVALUATED = ("image_size", "split", "dataset")

@@ -56,6 +56,7 @@ def run(
         locate(dataset)  # what is missing is missing for all of them
     path, chosen = frozen.freeze(plan), options or config.launching([])[0]
     notes: list[str] = []
+    onward = f"{again} --retry" if retry else again  # what was not reached failed all the same
     with Stop() as stop:
         there = progress.there(plan)
         found = [stock.state(member, there.get(member.identity)) for member in plan.members]
@@ -71,7 +72,7 @@ def run(
                 sweep.go(stop, retry=retry, budget=budget)
             except Leave as leave:
                 said = f"stopped by {failures.signal_name(leave.number)} at once"
-                raise Interrupted(said, again, signal=leave.number) from leave
+                raise Interrupted(said, onward, signal=leave.number) from leave
             finally:
                 sweep.leave()
                 launcher.close()
@@ -79,7 +80,7 @@ def run(
         else:
             watch.begin(plan, states, 0)
             watch.end()
-    conclude(plan, states, again, stop.signal, budget)
+    conclude(plan, states, onward, stop.signal, budget)
     return folders(plan, states)
 
 
@@ -106,8 +107,7 @@ class Sweep:
         self.running: dict[int, Attempt] = {}  # by slot
         self.waiting: list[int] = []  # for what the rule for early stopping decides
         self.words: dict[int, Word] = {}  # what it said of those that were started
-        self.again: set[int] = set()  # lost, and to do again
-        self.rule = halving.rule(plan, states, self.again)
+        self.rule = halving.rule(plan, states)
         self.elsewhere: dict[int, float] = {}  # when to look again
         self.finished: list[float] = []  # seconds that members took
         self.started = time.monotonic()
@@ -120,7 +120,8 @@ class Sweep:
                 self.elsewhere[number] = 0.0
             elif is_open(state, retry=retry):
                 self.todo.append(number)
-                self.again |= {number} if state.kind in ENDED_BADLY else set()
+                if state.kind in ENDED_BADLY:
+                    self.change(number, replace(state, kind="planned", detail="once more"))
         while True:
             self.collect()
             over = stop.signal is not None or self.spent()
@@ -195,7 +196,6 @@ class Sweep:
         attempt = Attempt(member, number, slot, job, log, self.options)
         attempt.log_start = before
         self.running[slot], self.words[number] = attempt, word
-        self.again.discard(number)
         self.change(number, replace(attempt.state(), path=self.states[number].path))
 
     def follow(self) -> None:

@@ -30,6 +30,9 @@ class Task:
 class Job(Protocol):
     """A member that was started."""
 
+    def waits(self) -> bool:
+        """Whether it is in the queue of a cluster still."""
+
     def poll(self) -> int | None:
         """Its exit code once it is over, negative for a signal; None while it runs or waits."""
 

@@ -33,6 +33,10 @@ class Process:
 
     child: "subprocess.Popen[bytes]"
 
+    def waits(self) -> bool:
+        """It has begun."""
+        return False
+
     def poll(self) -> int | None:
         """Its exit code."""
         return self.child.poll()
