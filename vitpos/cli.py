@@ -119,6 +119,10 @@ Plugins = Annotated[
     ),
 ]
 Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
+DryRun = Annotated[bool, typer.Option(help="Say what would run, and what is there.")]
+Probe = Annotated[
+    bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+]
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
@@ -253,10 +257,8 @@ def sweep(
     seeds: Seeds = None,
     baseline: Baseline = None,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
-    ] = False,
+    dry_run: DryRun = False,
+    probe: Probe = False,
     quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
@@ -281,19 +283,61 @@ def sweep(
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
-        from vitpos import outlook
-        from vitpos.counting import sizes
-        from vitpos.listing import columns
-        from vitpos.screen import watching
-
-        with watching(quiet=not probe) as show:
-            look = outlook.outlook(
-                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
-            )
-        say("\n".join(outlook.lines(look, columns())))
+        look(planned, launcher, retry, probe)
     else:
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         run_members(planned, again, launcher, retry, budget, quiet)
+
+
+def look(plan: "Plan", launcher: "Launching", retry: bool, probe: bool) -> None:
+    """Say what a plan would do."""
+    from vitpos import outlook
+    from vitpos.counting import sizes
+    from vitpos.listing import columns
+    from vitpos.screen import watching
+
+    with watching(quiet=not probe) as show:
+        found = outlook.outlook(
+            plan, sizes(plan), launcher, retry=retry, probe=show if probe else None
+        )
+    say("\n".join(outlook.lines(found, columns())))
+
+
+@app.command()
+def tune(
+    overrides: Overrides = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="N: of each trial.")] = None,
+    dry_run: DryRun = False,
+    probe: Probe = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the frozen plan.")] = False,
+    retry: Retry = False,
+    budget: Budget = None,
+    plugin: Plugins = None,
+) -> None:
+    """Choose numbers for every arm on validation: `study=lr_fairness`, `training.lr=1e-3,2e-3`."""
+    from vitpos import config, progress, sweep, tuning
+    from vitpos.listing import columns
+    from vitpos.overrides import given
+    from vitpos.watches import Unseen
+
+    launcher, words = config.launching(given(overrides or []))
+    asked = tuning.asked(words, seeds)
+    if dry_run:
+        look(asked.trials, launcher, retry, probe)
+        return
+    again = ["tune", *(overrides or []), *options_of(seeds, None, False)]
+
+    def go(plan: "Plan") -> None:
+        if quiet:
+            seconds = sweep.seconds(budget)
+            typed = progress.typed(again)
+            sweep.run(plan, Unseen(), typed, options=launcher, retry=retry, budget=seconds)
+        else:
+            run_members(plan, again, launcher, retry, budget, quiet)
+
+    found = tuning.tune(asked, go)
+    say(str(found.plan) if quiet else "\n".join(tuning.report(found, columns())))
+    tuning.complain(found, progress.typed(again))
 
 
 def search(
