@@ -26,9 +26,10 @@ from urllib.request import Request, urlopen
 
 from scripts.bench_step import circumstances, without_paths
 from scripts.rounds import load
-from vitpos import board, config
+from vitpos import config
+from vitpos.boards import board
+from vitpos.boards.placing import safe
 from vitpos.durable import seal, write_json
-from vitpos.placing import safe
 from vitpos.schema import Run
 
 CREATED = "2026-11-22 03:17:16 UTC"

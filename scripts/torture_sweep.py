@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import vitpos
-from vitpos import comparison, config, records, tables
+from vitpos import config, records, tables
+from vitpos.comparing import comparison
 from vitpos.durable import Lines
-from vitpos.failures import JOURNAL
+from vitpos.sweeps.failures import JOURNAL
 
 NAME, RUNS = "torn", 6
 STUDY = """\

@@ -8,12 +8,13 @@ from typing import Any
 
 from run_folders import MACHINE, summary
 
-from vitpos import claims, frozen, identities, progress
+from vitpos import identities
 from vitpos.durable import Lines, write_json
-from vitpos.launchers.base import Task
-from vitpos.plan import Member, Plan
 from vitpos.runs import RunFolder, now
-from vitpos.states import State
+from vitpos.sweeps import claims, frozen, progress
+from vitpos.sweeps.launchers.base import Task
+from vitpos.sweeps.plan import Member, Plan
+from vitpos.sweeps.states import State
 
 STATUS = {0: "finished", 6: "diverged", 1: "failed", 75: "paused", 143: "interrupted"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from run_folders import MACHINE
 
-from vitpos.answer import Answer, Row
+from vitpos.comparing.answer import Answer, Row
 from vitpos.durable import seal
 from vitpos.records import Record
 from vitpos.statistics import Difference, family, mean_interval

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vitpos.answer import Answer, Row
+from vitpos.comparing.answer import Answer, Row
 from vitpos.records import Record
 from vitpos.statistics import Difference, Interval, Verdict
 

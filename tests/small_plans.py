@@ -9,10 +9,10 @@ from typing import Any
 from run_folders import composed
 from small_studies import BODY
 
-from vitpos import studies
-from vitpos.plan import Member, Plan
-from vitpos.states import State, Watch
-from vitpos.studies import Arm
+from vitpos.sweeps import studies
+from vitpos.sweeps.plan import Member, Plan
+from vitpos.sweeps.states import State, Watch
+from vitpos.sweeps.studies import Arm
 
 STEPS = 100
 OUTPUTS = "nowhere"

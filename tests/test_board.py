@@ -17,8 +17,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.plugins.hparams import api_pb2, metadata
 
-from vitpos.board import COLUMNS, Board, final, rebuild
-from vitpos.columns import hparams
+from vitpos.boards.board import COLUMNS, Board, final, rebuild
+from vitpos.boards.columns import hparams
 from vitpos.errors import BadRun
 
 CONFIG = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitpos.choices import Choice, Point, best, is_edge, lines
+from vitpos.sweeps.choices import Choice, Point, best, is_edge, lines
 
 RATES = (0.001, 0.002, 0.004)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from vitpos import claims
 from vitpos.errors import Locked
+from vitpos.sweeps import claims
 
 NAME = "0123456789abcdef" * 4
 
@@ -58,7 +58,7 @@ def test_it_goes_with_the_process(tmp_path: Path) -> None:
     words = f"""
 import time
 from pathlib import Path
-from vitpos import claims
+from vitpos.sweeps import claims
 with claims.claimed(Path({str(tmp_path)!r}), {NAME!r}):
     print("held", flush=True)
     time.sleep(60)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitpos.columns import Column, flat, kind, shown, varying
+from vitpos.boards.columns import Column, flat, kind, shown, varying
 
 ROPE = {"embedding": {"rope2d": {"_target_": "a.b", "theta": 100.0}}, "training": {"lr": 0.1}}
 SLOW = {"embedding": {"rope2d": {"_target_": "a.b", "theta": 10.0}}, "training": {"lr": 0.1}}

@@ -15,8 +15,8 @@ from quick_runs import quick
 from run_folders import call, folder
 
 from vitpos import durable
-from vitpos.answer import Answer, Row
-from vitpos.comparison import Asked, compare
+from vitpos.comparing.answer import Answer, Row
+from vitpos.comparing.comparison import Asked, compare
 from vitpos.durable import Lines
 from vitpos.errors import BadInput
 from vitpos.statistics import Verdict

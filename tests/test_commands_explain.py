@@ -8,11 +8,12 @@ import pytest
 import torch
 from run_folders import call
 
-from vitpos import build, catalogue, config, glossary, sketch
+from vitpos import build, catalogue, config, glossary
 from vitpos.explain import explain, lines, ruled
-from vitpos.sketch import Style
 from vitpos.specimens import fitting
 from vitpos.switches import SWITCHES
+from vitpos.terminal import sketch
+from vitpos.terminal.sketch import Style
 
 
 def sized(names):

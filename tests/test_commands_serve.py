@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from run_folders import call, folder
 
-from vitpos import board, serve
+from vitpos.boards import board, serve
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from vitpos.curves import Point, curves
+from vitpos.boards.curves import Point, curves
 
 
 def runs(*values):

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_studies import BODY
 
-from vitpos import attempts, config, frozen, studies, sweep
-from vitpos import plan as plans
+from vitpos import config
 from vitpos.errors import BadInput, Interrupted, NoResources, Unfinished
-from vitpos.launchers import distant, far
-from vitpos.launchers.base import Task
-from vitpos.launchers.distant import CANCELLED, ENDED, MEMORY, Distant, Distantly
-from vitpos.plan import Plan
+from vitpos.sweeps import attempts, frozen, studies, sweep
+from vitpos.sweeps import plan as plans
+from vitpos.sweeps.launchers import distant, far
+from vitpos.sweeps.launchers.base import Task
+from vitpos.sweeps.launchers.distant import CANCELLED, ENDED, MEMORY, Distant, Distantly
+from vitpos.sweeps.plan import Plan
 
 
 @dataclass
@@ -114,7 +115,7 @@ def test_waits_runs_and_ends(job, queue, clock):
     begin(queue, code=6)
 
     assert (waited, ran, wait(job, clock, 5)) == ((None, True), (None, False), 6)
-    assert queue.jobs[0].call[1][2:5] == ["vitpos.member", str(job.task.plan), "3"]
+    assert queue.jobs[0].call[1][2:5] == ["vitpos.sweeps.member", str(job.task.plan), "3"]
 
 
 @pytest.mark.parametrize("fate", ["PREEMPTED", "TIMEOUT", "NODE_FAIL", ENDED, "NodeDiedError"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vitpos.launchers import far
+from vitpos.sweeps.launchers import far
 
 WAITS = """
 import os, signal, sys, time

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_plans import STEPS, failed, finished, going, made, planned
 
-from vitpos import build, config, forecast, metrics
-from vitpos.forecast import Experience, seconds_left
-from vitpos.states import State
-from vitpos.tally import Tally
+from vitpos import build, config, metrics
+from vitpos.sweeps import forecast
+from vitpos.sweeps.forecast import Experience, seconds_left
+from vitpos.sweeps.states import State
+from vitpos.terminal.tally import Tally
 
 TIMES = st.floats(0, 1e6)
 LISTS = st.lists(TIMES, max_size=20)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from quick_runs import quick, reached
 
-from vitpos.comparison import compare
+from vitpos.comparing.comparison import compare
 from vitpos.statistics import Difference, Verdict
 
 SEEDS = 5

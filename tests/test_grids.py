@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_folders import call
 
-from vitpos import config, frozen, grids, identities, overrides, studies
+from vitpos import config, identities, overrides
 from vitpos.errors import BadInput
-from vitpos.plan import Plan
+from vitpos.sweeps import frozen, grids, studies
+from vitpos.sweeps.plan import Plan
 
 FAST = "training=smoke"
 

@@ -15,15 +15,17 @@ from run_folders import call
 from small_plans import made
 from small_studies import BODY
 
-from vitpos import attempts, claims, comparison, durable, frozen, halving, records, studies, sweep
-from vitpos import plan as plans
+from vitpos import durable, records
+from vitpos.comparing import comparison
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, Unfinished
-from vitpos.halving import FEWEST, TO_ITS_END, WAIT, Halving, kept
-from vitpos.plan import Plan
-from vitpos.rules import Stopping
 from vitpos.runs import RunFolder
-from vitpos.states import State
+from vitpos.sweeps import attempts, claims, frozen, halving, studies, sweep
+from vitpos.sweeps import plan as plans
+from vitpos.sweeps.halving import FEWEST, TO_ITS_END, WAIT, Halving, kept
+from vitpos.sweeps.plan import Plan
+from vitpos.sweeps.rules import Stopping
+from vitpos.sweeps.states import State
 
 RULE = {"epochs": [1, 2], "keep": 0.5, "metric": "val/accuracy"}
 RATES = {"base": 0.001, "b": 0.008, "c": 0.002, "d": 0.004, "e": 0.006}  # and how good they are

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from small_studies import BODY
 
-from vitpos import config, launchers, studies
-from vitpos import plan as plans
+from vitpos import config
 from vitpos.errors import BadInput, NoResources
-from vitpos.launchers import disk, distant, far
-from vitpos.launchers.base import Launcher
-from vitpos.plan import Plan
 from vitpos.schema import Slurm
+from vitpos.sweeps import launchers, studies
+from vitpos.sweeps import plan as plans
+from vitpos.sweeps.launchers import disk, distant, far
+from vitpos.sweeps.launchers.base import Launcher
+from vitpos.sweeps.plan import Plan
 
 PROGRAMS = {
     "sbatch": 'if [ -e refuse ]; then echo "sbatch: error: invalid partition" >&2; exit 1; fi\n'
@@ -30,7 +31,7 @@ PROGRAMS = {
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module, with programs of Slurm that leave what they are told in the folder."""
-    found = pytest.importorskip("vitpos.launchers.slurm", exc_type=ImportError)
+    found = pytest.importorskip("vitpos.sweeps.launchers.slurm", exc_type=ImportError)
     for name, text in PROGRAMS.items():
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -203,7 +204,7 @@ def test_slurm_that_is_not_there_is_told(slurm, plan, monkeypatch):
 def test_a_missing_package_is_told(plan, monkeypatch, kind, package):
     """In one line, with what to type."""
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.delitem(sys.modules, f"vitpos.launchers.{kind}", raising=False)
+    monkeypatch.delitem(sys.modules, f"vitpos.sweeps.launchers.{kind}", raising=False)
     monkeypatch.delattr(launchers, kind, raising=False)
     chosen, _ = config.launching([f"launcher={kind}"])
     with pytest.raises(BadInput, match=f"launcher={kind} needs the package {package}") as told:

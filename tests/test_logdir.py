@@ -12,12 +12,14 @@ from small_studies import BODY
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
-from vitpos import board, durable, frozen, placing, studies
+from vitpos import durable
+from vitpos.boards import board, placing
+from vitpos.boards.logdir import HIGH, LOW, METRICS, Logdir
 from vitpos.durable import read_json, write_json
 from vitpos.errors import BadInput, BadRun
-from vitpos.logdir import HIGH, LOW, METRICS, Logdir
-from vitpos.plan import plan
 from vitpos.statistics import mean_interval
+from vitpos.sweeps import frozen, studies
+from vitpos.sweeps.plan import plan
 
 ROPE = ("training=smoke", "embedding=rope2d")
 SLOW = (*ROPE, "embedding.rope2d.theta=10")

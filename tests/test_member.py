@@ -11,14 +11,15 @@ from run_folders import call
 from small_runs import TINY, _quick, few, results, train
 from small_studies import BODY
 
-from vitpos import claims, config, experiment, failures, frozen, member, progress, resuming, studies
-from vitpos import plan as plans
+from vitpos import config, experiment
 from vitpos.durable import Lines
 from vitpos.errors import Locked, Paused
-from vitpos.plan import Plan
 from vitpos.records import read
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
+from vitpos.sweeps import claims, failures, frozen, member, progress, resuming, studies
+from vitpos.sweeps import plan as plans
+from vitpos.sweeps.plan import Plan
 
 __all__ = ["_quick"]
 

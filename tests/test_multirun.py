@@ -16,10 +16,11 @@ import pytest
 import yaml
 from run_folders import call, folder
 
-from vitpos import config, multirun, records, searches
+from vitpos import config, records
 from vitpos.errors import BadInput, Unfinished
-from vitpos.jobs import Batches
-from vitpos.plan import Plan
+from vitpos.sweeps import multirun, searches
+from vitpos.sweeps.jobs import Batches
+from vitpos.sweeps.plan import Plan
 
 FAST = "training=smoke"
 
@@ -83,7 +84,7 @@ def test_hydras_private_names_are_as_we_use_them() -> None:
 
 def test_hydras_basic_sweeper_makes_the_runs_of_the_grid(tmp_path: Path) -> None:
     """The same identities, in one plan, whichever of the two is typed."""
-    from vitpos import grids
+    from vitpos.sweeps import grids
 
     words = ("embedding=none,learned1d+peg", "training.lr=1e-3,2e-3", "seed=0..1")
     trained = go(tmp_path, "hydra/sweeper=basic", *words)

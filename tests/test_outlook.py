@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from run_folders import MACHINE, folder
 from small_plans import made
 
-from vitpos import checkpoints, config, durable, estimates, identities, machine, progress, records
-from vitpos.estimates import Estimate
-from vitpos.failures import JOURNAL
-from vitpos.outlook import Outlook, lines
-from vitpos.plan import Plan
-from vitpos.screen import Quiet
+from vitpos import checkpoints, config, durable, identities, machine, records
+from vitpos.sweeps import estimates, progress
+from vitpos.sweeps.estimates import Estimate
+from vitpos.sweeps.failures import JOURNAL
+from vitpos.sweeps.outlook import Outlook, lines
+from vitpos.sweeps.plan import Plan
+from vitpos.terminal.screen import Quiet
 
 ARMS = ("embedding=none", "embedding=learned1d")
 WORDS = ("dataset=mnist5k", "training=smoke", "precision=fp32", "device=cpu", "threads=1")

@@ -10,11 +10,12 @@ import pytest
 from run_folders import folder, put
 from small_studies import BODY
 
-from vitpos import durable, frozen, studies
-from vitpos.answer import Answer, Row
-from vitpos.comparison import Asked, compare
+from vitpos import durable
+from vitpos.comparing.answer import Answer, Row
+from vitpos.comparing.comparison import Asked, compare
 from vitpos.errors import BadInput, BadRun
-from vitpos.plan import Plan, plan
+from vitpos.sweeps import frozen, studies
+from vitpos.sweeps.plan import Plan, plan
 
 LATER = "2100-01-01 00:00:00 UTC"  # than any plan of these tests was frozen
 

@@ -6,9 +6,9 @@ from typing import Any
 from run_folders import call, put
 from small_studies import BODY
 
-from vitpos import studies
-from vitpos.frozen import digest, freeze
-from vitpos.plan import Plan, plan
+from vitpos.sweeps import studies
+from vitpos.sweeps.frozen import digest, freeze
+from vitpos.sweeps.plan import Plan, plan
 
 
 def made(outputs: Path) -> Plan:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from small_plans import failed, finished, going, made, planned
 
-from vitpos import scoreboard
-from vitpos.scoreboard import Moment
-from vitpos.standings import MARKS, Style
-from vitpos.states import KINDS, State
-from vitpos.tally import Tally
+from vitpos.sweeps.states import KINDS, State
+from vitpos.terminal import scoreboard
+from vitpos.terminal.scoreboard import Moment
+from vitpos.terminal.standings import MARKS, Style
+from vitpos.terminal.tally import Tally
 
 NOON = Moment(elapsed=754.0, left=2460.0, budget_left=None, clock=0.0)
 NUMBER = re.compile(r"[+-]?\d[\d.,]*")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vitpos import screen
-from vitpos.screen import Plain
+from vitpos.terminal import screen
+from vitpos.terminal.screen import Plain
 
 FACTS = {
     "embedding": "rope2d", "dataset": "mnist5k", "train_images": 3500, "tokens": 16,

@@ -11,7 +11,7 @@ from vitpos import config, experiment, identities
 from vitpos.data.shuffle import fixed, shuffled
 from vitpos.errors import Problem
 from vitpos.schema import Run
-from vitpos.screen import Quiet
+from vitpos.terminal.screen import Quiet
 from vitpos.train import Epoch, Loop
 from vitpos.typed import typed
 

@@ -10,10 +10,11 @@ import pytest
 from run_folders import call, folder
 from small_studies import BODY
 
-from vitpos import catalogue, config, progress, studies
+from vitpos import catalogue, config
 from vitpos.errors import BadInput
-from vitpos.plan import Plan, plan, planned
-from vitpos.studies import Study
+from vitpos.sweeps import progress, studies
+from vitpos.sweeps.plan import Plan, plan, planned
+from vitpos.sweeps.studies import Study
 
 NAMES = config.options("study")
 
@@ -83,7 +84,7 @@ def test_all_has_every_embedding_but_those_it_gives_a_reason_for() -> None:
 
 def test_schh2024_has_the_size_of_its_source() -> None:
     """0.8 million parameters, and as many of them for position as the authors count."""
-    from vitpos.counting import sizes
+    from vitpos.sweeps.counting import sizes
 
     found = sizes(planned(["study=schh2024", "seeds=1"]))
 
@@ -278,7 +279,7 @@ def small(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """A plan of two arms and two seeds in a folder of its own, and the study of that name."""
     found = made(then={"image_size": [35]})
     monkeypatch.setattr(studies, "path", studies.Path)
-    monkeypatch.setattr("vitpos.plan.read", lambda name, asked: found)
+    monkeypatch.setattr("vitpos.sweeps.plan.read", lambda name, asked: found)
     return planned(["study=made", f"outputs={tmp_path}"])
 
 

@@ -12,12 +12,13 @@ from acting import Act, Acting, Clock, Seen, leave
 from run_folders import folder
 from small_studies import BODY
 
-from vitpos import attempts, claims, config, failures, frozen, progress, runs, studies, sweep
-from vitpos import plan as plans
+from vitpos import config, runs
 from vitpos.durable import Lines
 from vitpos.errors import BadData, BadInput, Interrupted, NoResources, Paused, Unfinished
-from vitpos.plan import Plan
 from vitpos.runs import RunFolder
+from vitpos.sweeps import attempts, claims, failures, frozen, progress, studies, sweep
+from vitpos.sweeps import plan as plans
+from vitpos.sweeps.plan import Plan
 
 ORDER = ["a, seed 0", "b, seed 0", "a, seed 1", "b, seed 1"]
 

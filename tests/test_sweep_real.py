@@ -16,8 +16,9 @@ import pytest
 import yaml
 from small_studies import BODY
 
-from vitpos import claims, config, records
+from vitpos import config, records
 from vitpos.durable import Lines
+from vitpos.sweeps import claims
 
 HERE = Path(__file__).parent
 TINY = (

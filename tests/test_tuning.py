@@ -12,10 +12,12 @@ from acting import Act, Acting, Clock, Seen
 from run_folders import call
 from small_studies import BODY
 
-from vitpos import attempts, comparison, durable, frozen, progress, studies, sweep, tuning
+from vitpos import durable
+from vitpos.comparing import comparison
+from vitpos.comparing.reporting import planned, tuned
 from vitpos.errors import BadInput, Paused, Unfinished
-from vitpos.reporting import planned, tuned
-from vitpos.studies import Study
+from vitpos.sweeps import attempts, frozen, progress, studies, sweep, tuning
+from vitpos.sweeps.studies import Study
 
 GRID = {"tune": {"grid": {"training.lr": [0.001, "2e-3", 0.004]}, "seeds": 2}}
 BEST = {"none": 0.002, "learned1d": 0.004}  # learning rates
@@ -35,7 +37,7 @@ def world(tmp_path, monkeypatch):
     for module in (sweep, attempts):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(durable.os, "fsync", lambda _: None)
-    monkeypatch.setattr("vitpos.plan.read", lambda name, asked: small())
+    monkeypatch.setattr("vitpos.sweeps.plan.read", lambda name, asked: small())
     monkeypatch.setattr(acting, "summary", result)
     monkeypatch.chdir(tmp_path)
     return clock
@@ -89,7 +91,7 @@ def test_words_win_over_the_file(world, tmp_path):
 def test_loss_is_tuned_by_loss(monkeypatch, tmp_path):
     """On validation, less is better."""
     study = small(metric="test/loss", direction="down")
-    monkeypatch.setattr("vitpos.plan.read", lambda name, asked: study)
+    monkeypatch.setattr("vitpos.sweeps.plan.read", lambda name, asked: study)
     design = asked(tmp_path).trials.study.design
 
     assert (design.metric, design.direction) == ("val/loss", "down")
@@ -227,7 +229,7 @@ def test_says_what_is_wrong_in_a_file(tune, said):
 
 def test_a_study_without_a_grid_needs_words(world, tmp_path, monkeypatch):
     """The hint says which."""
-    monkeypatch.setattr("vitpos.plan.read", lambda name, asked: small(tune=None))
+    monkeypatch.setattr("vitpos.sweeps.plan.read", lambda name, asked: small(tune=None))
     with pytest.raises(BadInput, match="made has nothing to tune"):
         asked(tmp_path)
 

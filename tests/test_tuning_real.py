@@ -8,7 +8,8 @@ import pytest
 import yaml
 from small_studies import BODY
 
-from vitpos import config, frozen, records
+from vitpos import config, records
+from vitpos.sweeps import frozen
 
 TINY = (
     "training.limit=64", "training.batch_size=16", "backbone.depth=1", "backbone.dim=8",

@@ -18,11 +18,12 @@ from small_plans import OUTPUTS, failed, finished, going, made, planned, tell
 from small_studies import BODY
 
 import vitpos
-from vitpos import config, watches
-from vitpos.bulletins import log_of
-from vitpos.screen import Terminal
-from vitpos.states import State
-from vitpos.watches import Live, Plain, Quiet, watching
+from vitpos import config
+from vitpos.sweeps.states import State
+from vitpos.terminal import watches
+from vitpos.terminal.bulletins import log_of
+from vitpos.terminal.screen import Terminal
+from vitpos.terminal.watches import Live, Plain, Quiet, watching
 
 
 class Clock:

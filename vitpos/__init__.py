@@ -2,20 +2,21 @@
 
 The modules, in the order data flows through them:
 
-- `cli` reads the command line; `config` and `schema` turn it into a checked `Run`;
+- `cli` reads the command line; `overrides`, `config` and `schema` turn it into a checked `Run`, and
+  `identities` into a digest;
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
 - `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words;
-- `train` is the loop, `metrics` what is measured;
-- `runs` and `checkpoints` are the folder of a run;
-- `screen` and `board` show it while it goes on, `records` reads it afterwards;
-- `overview` is one run on a page;
-- `serve` is TensorBoard: `placing` says which run stands where, `logdir` makes the folder that it
-  looks into, `columns` are the keys in which arms differ, `curves` their means, `guide` the text;
-- `comparison` is many: what lies there (`gathering`, `arms`, `selection`), by what it is judged
-  (`judgement`, `readings`, `looks`), who is compared with whom (`matching`, `pairing`), and whether
-  that is fair (`circumstances`); `statistics` says what follows, `rows` and `tables` show it;
-- `plots` are pictures of many, `frames` are their numbers for notebooks;
+- `train` is the loop, `metrics` what is measured, `experiment` one run from data to summary;
+- `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;
+- `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
+  runs them in slots of `launchers`, each a `member` of its own;
+- `comparing` is what they answer: what lies there (`gathering`, `arms`, `selection`), by what it is
+  judged (`judgement`, `readings`, `looks`), who is compared with whom (`matching`, `pairing`), and
+  whether that is fair (`circumstances`); `statistics` says what follows, `tables` and `plots` show
+  it;
+- `terminal` and `boards` (TensorBoard) show what goes on; `overview`, `diff` and `rerun` are about
+  one run or two, `frames` gives their numbers to notebooks;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """
 

@@ -14,8 +14,8 @@ from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.embeddings.together import Together
 from vitpos.patches import tiles
 from vitpos.schema import Run
-from vitpos.sketch import Style, sketch
 from vitpos.switches import SWITCHES, flat
+from vitpos.terminal.sketch import Style, sketch
 
 REFERENCE = "12 layers of 192 channels in 3 heads (4 where 3 will not do), 8 x 8 cells and CLS"
 LABEL = 14  # columns of the words on the left

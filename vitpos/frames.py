@@ -19,7 +19,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from vitpos import conditions, readings, records
+from vitpos import records
+from vitpos.comparing import conditions, readings
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
 from vitpos.plain_yaml import read_plain

@@ -4,9 +4,9 @@ import time
 from collections.abc import Mapping
 
 from vitpos import checkpoints, identities
+from vitpos.boards.showcase import Showcase
 from vitpos.pace import Pace
 from vitpos.runs import RunFolder
-from vitpos.showcase import Showcase
 from vitpos.train import Loop
 
 

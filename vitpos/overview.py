@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import records
+from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
 from vitpos.records import part
-from vitpos.replay import numbers
 from vitpos.words import bytes_words, count_words, seconds_words
 
 BARS = "▁▂▃▄▅▆▇█"

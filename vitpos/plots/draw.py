@@ -8,7 +8,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from vitpos import records
-from vitpos.answer import Answer, Row
+from vitpos.comparing.answer import Answer, Row
 from vitpos.errors import BadInput
 from vitpos.plots import costs, files, fronts, lines, series, strips, style, tags
 from vitpos.plots.request import COSTS, TIMES, Result, Wanted

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vitpos.answer import Row
+from vitpos.comparing.answer import Row
 from vitpos.statistics import Interval
 
 COSTS = {  # as they are asked for: the name in an answer, what it is, units with their sizes

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from vitpos.answer import Answer, Row
-from vitpos.circumstances import dataset, epochs, machine
+from vitpos.comparing.answer import Answer, Row
+from vitpos.comparing.circumstances import dataset, epochs, machine
 from vitpos.plots.style import shown
 from vitpos.records import Record
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from vitpos import readings, records
-from vitpos.answer import Row
+from vitpos import records
+from vitpos.comparing import readings
+from vitpos.comparing.answer import Row
 from vitpos.errors import BadRun
 from vitpos.records import Record, part
 from vitpos.runs import RunFolder

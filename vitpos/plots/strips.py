@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vitpos.answer import Row
+from vitpos.comparing.answer import Row
 from vitpos.plots import style
 from vitpos.plots.style import COLUMN, GREY, INK, LOOKS, PAGE
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from vitpos.answer import Answer
+from vitpos.comparing.answer import Answer
 from vitpos.errors import BadInput
 from vitpos.tables import columns, html, latex, machine, markdown, remarks, terminal
 from vitpos.tables.cells import Sheet

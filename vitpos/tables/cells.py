@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from vitpos.answer import LOST, Answer, Row
+from vitpos.comparing.answer import LOST, Answer, Row
 from vitpos.statistics import Difference
 from vitpos.tables import numbers, verdicts
 from vitpos.tables.numbers import NOTHING, Scale, between, number, pair, scaled, short

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from vitpos.answer import Row
+from vitpos.comparing.answer import Row
 from vitpos.errors import BadInput
 from vitpos.tables import cells
 from vitpos.tables.cells import Cell, Sheet, of_cost, of_difference

@@ -31,7 +31,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from vitpos.answer import COSTS, LOST, Row
+from vitpos.comparing.answer import COSTS, LOST, Row
 from vitpos.plain import json_text
 from vitpos.records import Record
 from vitpos.statistics import Difference, Interval

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from vitpos.answer import LOST, Row
+from vitpos.comparing.answer import LOST, Row
 from vitpos.statistics import Difference
 from vitpos.tables.cells import Sheet, places_of
 from vitpos.tables.columns import blocks

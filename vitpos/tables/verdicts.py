@@ -1,6 +1,6 @@
 """What a table says of an arm, in words that need no colour."""
 
-from vitpos.answer import LOST, Answer, Row
+from vitpos.comparing.answer import LOST, Answer, Row
 from vitpos.statistics import Difference, Verdict
 from vitpos.tables import numbers
 from vitpos.tables.numbers import Scale

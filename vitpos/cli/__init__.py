@@ -1,0 +1,20 @@
+"""The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
+
+import os
+import sys
+
+from vitpos.cli import experiments, facts, results
+from vitpos.cli.app import app
+
+__all__ = ["app", "experiments", "facts", "main", "results"]
+
+
+def main() -> None:
+    """Run a command; what a user can mend is told in a line or two."""
+    from vitpos import outcome, plain
+
+    # Threads that wait give their core away soon: with other work on the machine torch is otherwise
+    # many times slower. Read by GNU's OpenMP when torch is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    plain.tolerate()
+    sys.exit(outcome.of(lambda: app(prog_name="vitpos")))

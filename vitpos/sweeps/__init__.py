@@ -1,0 +1,1 @@
+"""Studies and grids: planned, frozen, run as processes in slots, gone on with."""

@@ -1,0 +1,162 @@
+"""A plan on the disk, as it was composed and checked before the first of its runs.
+
+::
+
+    outputs/<study>/plans/<first 12 digits of the digest>.json
+
+What is edited in `configs/` afterwards changes nothing: members are made from this file.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from vitpos import __version__, config, identities
+from vitpos.durable import make_folder, read_json, write_json
+from vitpos.errors import BadRun, Problem
+from vitpos.runs import now, place
+from vitpos.schema import Dataset, Run
+from vitpos.sweeps import rules
+from vitpos.sweeps.plan import Member, Plan
+from vitpos.sweeps.studies import Arm, Design, Study
+from vitpos.typed import typed
+
+FORMAT = 1
+FOLDER = "plans"
+
+
+def digest(plan: Plan) -> str:
+    """64 hexadecimal digits of the question, how it is judged, and every run that answers it."""
+    study = plan.study
+    data = {
+        "study": study.name,
+        "design": asdict(study.design),
+        "then": study.then,
+        "members": [(m.arm.name, m.arm.baseline, m.seed, m.identity) for m in plan.members],
+    }
+    data |= declared(study)
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def declared(study: Study) -> dict[str, Any]:
+    """What only some plans have: a rule for early stopping, and the tuning before it."""
+    found: dict[str, Any] = {}
+    if study.stopping is not None:
+        found["stopping"] = asdict(study.stopping)
+    if study.tuned is not None:
+        found["tuned"] = dict(study.tuned)
+    return found
+
+
+def freeze(plan: Plan) -> Path:
+    """Write it down, unless it lies there already; where."""
+    path = place(plan.members[0].run).expanduser().absolute().parent / FOLDER
+    path = path / f"{digest(plan)[:12]}.json"
+    if not path.exists():
+        make_folder(path.parent)
+        write_json(path, document(plan))
+    return path
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    """All of a plan as plain data."""
+    others = sorted({str(wanted["dataset"]) for wanted in plan.study.then if "dataset" in wanted})
+    study, first = plan.study, {member.arm.name: member for member in reversed(plan.members)}
+    arms = [first[arm.name] for arm in study.arms if arm.name in first]
+    return {
+        "format": FORMAT,
+        "digest": digest(plan),
+        "created": now(),
+        "vitpos": __version__,
+        "study": study.name,
+        "design": asdict(study.design),
+        "without": dict(study.without),
+        "then": list(study.then),
+        **declared(study),
+        "datasets": {name: asdict(config.compose_dataset([f"dataset={name}"])) for name in others},
+        "seeds": list(study.seeds),
+        "arms": [
+            {
+                "name": member.arm.name,
+                "baseline": member.arm.baseline,
+                "overrides": member.arm.overrides,
+                "words": [word for word in member.words if not word.startswith("seed=")],
+                "config": identities.without_seed(asdict(member.run)),
+            }
+            for member in arms
+        ],
+    }
+
+
+def thaw(path: Path) -> Plan:
+    """The plan of a file, for runs that lie beside it; raises `BadRun` if it is damaged."""
+    data = read_json(path)
+    outputs = path.absolute().parents[2]
+    try:
+        plan = made(data, str(outputs), path)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
+    if digest(plan) != data.get("digest"):
+        raise BadRun(f"{path} is damaged: it is not what was frozen")
+    return plan
+
+
+def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
+    """The plan that plain data tells of."""
+    problems: list[Problem] = []
+    design = typed(Design, data["design"], "design", problems.append)
+    arms, runs, words = [], [], []
+    for item in data["arms"]:
+        config_of = item["config"] | {"seed": 0, "outputs": outputs}
+        run = typed(Run, config_of, f"arms.{item['name']}", problems.append)
+        arms.append(Arm(item["name"], item["overrides"], item["baseline"]))
+        runs.append(run)
+        words.append(tuple(item["words"]))
+    seeds = typed(list[int], data["seeds"], "seeds", problems.append)
+    stopping = rules.stopping(data.get("stopping"), "stopping", problems.append)
+    tuned = data.get("tuned")
+    if not isinstance(tuned, dict | None):
+        problems.append(Problem(f"tuned = {tuned}: must hold named values"))
+    if problems or design is None:
+        raise BadRun(f"{path} is damaged: {problems[0].message}")
+    study = Study(
+        data["study"],
+        design,
+        tuple(arms),
+        data["without"],
+        tuple(data["then"]),
+        tuple(seeds),
+        stopping,
+        tuned=tuned,
+    )
+    members = []
+    for seed in study.seeds:
+        for arm, run, typed_in in zip(arms, runs, words, strict=True):
+            own = replace(run, seed=seed)
+            identity = identities.identity(own)
+            members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
+    return Plan(study, tuple(members))
+
+
+def created(path: Path) -> str:
+    """When a plan was frozen; raises `BadRun`."""
+    return str(read_json(path).get("created") or "")
+
+
+def datasets(path: Path) -> dict[str, Dataset]:
+    """Those that a plan has for evaluations, by name, as they were when it was frozen."""
+    problems: list[Problem] = []
+    said = read_json(path).get("datasets") or {}
+    found = {name: typed(Dataset, data, name, problems.append) for name, data in said.items()}
+    if problems:
+        raise BadRun(f"{path} is damaged: {problems[0].message}")
+    return found
+
+
+def plans(folder: Path) -> list[Path]:
+    """The frozen plans of a study's folder, the oldest first."""
+    found = (folder / FOLDER).glob("*.json")
+    return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
