@@ -37,10 +37,10 @@ def spawn(*words: str, **options: object) -> "subprocess.Popen[str]":
     )
 
 
-def run(*words: str) -> "subprocess.CompletedProcess[str]":
+def run(*words: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
     """The same, waited for."""
     process = spawn(*words)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 

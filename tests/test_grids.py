@@ -204,7 +204,7 @@ def test_how_it_is_judged_can_be_said() -> None:
         ),
         (["notes=a,b"], "notes has one value: it makes no other run"),
         (["name=x"], "name is that of the arm"),
-        (["seed=1", "seeds=2"], "seed and seeds say both which seeds"),
+        (["seed=1", "seeds=2"], "seed and seeds both say which seeds"),
         (["training.limit=null,4", "alpha=2"], "alpha = 2.0: must be below 1"),
         (["metric=accuracy"], "metric = accuracy: must be like test/accuracy"),
         (["study=schh2024", "embedding=none,peg"], "a study has arms of its own"),

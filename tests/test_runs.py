@@ -1,6 +1,7 @@
 """The folder of a run: whole or not there, one process at a time, and honest about its end."""
 
 import errno
+import fcntl
 import json
 import math
 import shutil
@@ -167,6 +168,17 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
     assert caught.value.code == 8
     assert resume(path).steps[-1] == STEPS
+
+
+def test_who_only_looks_is_waited_for(tmp_path: Path) -> None:
+    """It has the lock for an instant; a run that starts then is not turned away."""
+    folder = RunFolder.create(compose(tmp_path), [])
+    with (folder.path / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        timer = threading.Timer(0.05, fcntl.flock, (file, fcntl.LOCK_UN))
+        timer.start()
+        with folder.locked():
+            timer.join()
 
 
 def test_work_is_not_blamed_on_the_lock(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_says_that_it_does_not_know():
     """How long it takes, before anything was measured."""
     moment = Moment(1.0, None, None, 0.0)
 
-    assert "-- left" in " ".join(lines(tally(), moment=moment))
+    assert "time left not known yet" in " ".join(lines(tally(), moment=moment))
 
 
 @pytest.mark.parametrize("unicode", [True, False])

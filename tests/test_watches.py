@@ -68,7 +68,9 @@ def test_a_log_has_a_line_for_each_start_and_end(clock, capsys):
     said = [re.sub(", until.*", "", line) for line in capsys.readouterr().out.splitlines()]
 
     assert said[0] == "made: Which?"
-    assert re.fullmatch(r"plan [0-9a-f]{12}: 6 runs of 2 arms, 2 at a time; none yet", said[1])
+    assert re.fullmatch(
+        r"plan [0-9a-f]{12}: 6 runs of 2 arms, 2 at a time; nothing there yet", said[1]
+    )
     assert said[2:] == [
         "a, seed 0: started",
         "a, seed 0: finished, test/accuracy 81.23%, 12 s; 5 to go, about 36 s left",

@@ -20,7 +20,7 @@ TOLD = (*OVER, "interrupted", "running", "paused", "queued", "elsewhere")
 def remaining(left: float | None, clock: float) -> str:
     """The time that is left, and when that will be."""
     if left is None:
-        return "-- left"
+        return "time left not known yet"
     if left <= 0:
         return "0 s left"
     return f"about {seconds_words(left)} left, until {time_of_day(clock + left, clock)}"

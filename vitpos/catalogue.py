@@ -25,6 +25,10 @@ GROUPS = {  # as they are asked for, and their folders
     "patches": "patch",
     "studies": "study",
 }
+MORE = {  # parts of a study that are told with its question
+    "tune": "`vitpos tune` has a grid for it",
+    "stopping": "stops arms early",
+}
 FACTS = {  # of an embedding, in this order
     "family": "family",
     "acts": "acts on",
@@ -88,7 +92,9 @@ def read(path: Path) -> Entry:
         options = own
     lines = [*header(text), "", "", ""]
     if path.parent.name == "study":
-        lines[1:3] = [str(options.get("source", "")), str(options.get("question", ""))]
+        more = [MORE[key] for key in MORE if options.get(key) is not None]
+        question = "; ".join([str(options.get("question", "")), *more])
+        lines[1:3] = [str(options.get("source", "")), question]
     told = list(facts(lines[3:]))
     rule = options.get("new_grid", options.get("resample"))
     return Entry(

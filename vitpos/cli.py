@@ -119,6 +119,10 @@ Plugins = Annotated[
     ),
 ]
 Retry = Annotated[bool, typer.Option("--retry", help="Also runs that failed or diverged.")]
+DryRun = Annotated[bool, typer.Option(help="Say what would run, and what is there.")]
+Probe = Annotated[
+    bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
+]
 Budget = Annotated[
     str | None, typer.Option("--budget", metavar="TIME", help="Stop in order after 2h, 90m, 1h30m.")
 ]
@@ -187,7 +191,7 @@ def train(
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
     if multirun or seeds is not None:
-        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run)
+        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run, quiet=quiet)
         return
     from vitpos import checks, config
     from vitpos.overrides import given
@@ -253,10 +257,8 @@ def sweep(
     seeds: Seeds = None,
     baseline: Baseline = None,
     yes: Yes = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would run, and what is there.")] = False,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="With --dry-run: try arms, to know how long they take.")
-    ] = False,
+    dry_run: DryRun = False,
+    probe: Probe = False,
     quiet: Annotated[bool, typer.Option(help="Print nothing but the folder of the study.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print the command of every run, and do nothing.")
@@ -281,19 +283,61 @@ def sweep(
     if commands:
         say("\n".join(progress.commands(planned)))
     elif dry_run:
-        from vitpos import outlook
-        from vitpos.counting import sizes
-        from vitpos.listing import columns
-        from vitpos.screen import watching
-
-        with watching(quiet=not probe) as show:
-            look = outlook.outlook(
-                planned, sizes(planned), launcher, retry=retry, probe=show if probe else None
-            )
-        say("\n".join(outlook.lines(look, columns())))
+        look(planned, launcher, retry, probe)
     else:
         again = ["sweep", *(overrides or []), *options_of(seeds, baseline, yes)]
         run_members(planned, again, launcher, retry, budget, quiet)
+
+
+def look(plan: "Plan", launcher: "Launching", retry: bool, probe: bool) -> None:
+    """Say what a plan would do."""
+    from vitpos import outlook
+    from vitpos.counting import sizes
+    from vitpos.listing import columns
+    from vitpos.screen import watching
+
+    with watching(quiet=not probe) as show:
+        found = outlook.outlook(
+            plan, sizes(plan), launcher, retry=retry, probe=show if probe else None
+        )
+    say("\n".join(outlook.lines(found, columns())))
+
+
+@app.command()
+def tune(
+    overrides: Overrides = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="N: of each trial.")] = None,
+    dry_run: DryRun = False,
+    probe: Probe = False,
+    quiet: Annotated[bool, typer.Option(help="Print nothing but the frozen plan.")] = False,
+    retry: Retry = False,
+    budget: Budget = None,
+    plugin: Plugins = None,
+) -> None:
+    """Choose numbers for every arm on validation: `study=lr_fairness`, `training.lr=1e-3,2e-3`."""
+    from vitpos import config, progress, sweep, tuning
+    from vitpos.listing import columns
+    from vitpos.overrides import given
+    from vitpos.watches import Unseen
+
+    launcher, words = config.launching(given(overrides or []))
+    asked = tuning.asked(words, seeds)
+    if dry_run:
+        look(asked.trials, launcher, retry, probe)
+        return
+    again = ["tune", *(overrides or []), *options_of(seeds, None, False)]
+
+    def go(plan: "Plan") -> None:
+        if quiet:
+            seconds = sweep.seconds(budget)
+            typed = progress.typed(again)
+            sweep.run(plan, Unseen(), typed, options=launcher, retry=retry, budget=seconds)
+        else:
+            run_members(plan, again, launcher, retry, budget, quiet)
+
+    found = tuning.tune(asked, go)
+    say(str(found.plan) if quiet else "\n".join(tuning.report(found, columns())))
+    tuning.complain(found, progress.typed(again))
 
 
 def search(
@@ -474,6 +518,12 @@ def compare(
         str, typer.Option(metavar="BY", help="metric, arm, n, rank, difference, or a cost.")
     ] = "metric",
     allow: Allow = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Only these: mean, difference, mde ...")
+    ] = None,
+    timings: Annotated[
+        bool, typer.Option(help="Speeds, memory, times, dates and folders, too.")
+    ] = True,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.RICH,
 ) -> None:
     """Compare arms: intervals, differences to a baseline, verdicts, and what they cost."""
@@ -489,9 +539,10 @@ def compare(
         allow=allow or [],
     )
     result = comparison.compare(paths or [catalogue.outputs()], asked)
-    say(tables.render(result, format_))
+    only = None if columns is None else [name.strip() for name in columns.split(",")]
+    say(tables.render(result, format_, timings=timings, only=only))
     if format_ is Format.CSV:
-        say("\n".join(tables.lines_below(result)), aside=True)
+        say("\n".join(tables.lines_below(result, timings=timings)), aside=True)
 
 
 @app.command()

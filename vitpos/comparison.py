@@ -18,7 +18,7 @@ from vitpos.arms import Arm, single
 from vitpos.conditions import Configs
 from vitpos.gathering import Gathered, Source, gather
 from vitpos.judgement import Judgement
-from vitpos.pairing import Compared, paired, values_of
+from vitpos.pairing import Compared, is_stopped, paired, values_of
 from vitpos.selection import select
 from vitpos.statistics import Difference, family
 
@@ -95,11 +95,14 @@ def compare(paths: Sequence[Path], asked: Asked | None = None) -> Answer:
 
 
 def judge(known: Compared, rules: Judgement) -> tuple[dict[str, Difference], tuple[str, ...]]:
-    """All comparisons of the table as one family, and what is to be said about them."""
+    """All comparisons of the table as one family, and what is to be said about them.
+
+    Arms that were stopped early are not compared, and count among the comparisons all the same.
+    """
     against = known.matches.against
     images = examples.images(known) if rules.reading.is_of_test_images else None
     found = family(
-        known.values,
+        known.judged,
         against,
         alpha=rules.alpha,
         smallest_effect=rules.smallest_effect,
@@ -107,6 +110,8 @@ def judge(known: Compared, rules: Judgement) -> tuple[dict[str, Difference], tup
         looks=rules.looks,
         images=images.of if images else None,
     )
+    gone = {arm.key for arm in known.arms if is_stopped(arm)}
+    found = {arm: one for arm, one in found.items() if arm not in gone}
     return found, images.told() if images else ()
 
 
@@ -158,7 +163,7 @@ def remarks(found: Gathered, known: Compared) -> list[str]:
     for arm, baseline in known.matches.against.items():
         for one, other in ((arm, baseline), (baseline, arm)):
             only = sorted(known.values[one].keys() - known.values[other].keys())
-            if only:
+            if only and known.judged[arm]:
                 names = known.labels[one], known.labels[other]
                 alone.append(f"{names[0]} {judgement.few([str(s) for s in only])} (not {names[1]})")
     if alone:

@@ -20,7 +20,7 @@ def conclude(
     """Raise what there is to say, unless everything is finished."""
     total = len(states)
     bad = [number for number, state in enumerate(states) if state.kind in ENDED_BADLY]
-    left = total - len(bad) - sum(state.kind == "finished" for state in states)
+    left = total - len(bad) - sum(state.kind in ("finished", "stopped") for state in states)
     failed = f"; {len(bad)} failed" if bad else ""
     if signal is not None and left:
         said = f"stopped with {left} of {counted(total, 'run')} to do; what was begun is saved"

@@ -12,9 +12,10 @@ def sizes(plan: Plan) -> dict[str, tuple[int, int]]:
     """
     found: dict[str, tuple[int, int]] = {}
     problems: list[Problem] = []
-    for member in plan.members:
+    first = {member.arm.name: member for member in reversed(plan.members)}
+    for member in reversed(first.values()):
         run = member.run
-        if member.seed or run.dataset.classes is None:
+        if run.dataset.classes is None:
             continue
         try:
             model = build.outline(run, run.dataset.classes)

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import __version__, config, identities
+from vitpos import __version__, config, identities, rules
 from vitpos.durable import make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.plan import Member, Plan
@@ -36,7 +36,18 @@ def digest(plan: Plan) -> str:
         "then": study.then,
         "members": [(m.arm.name, m.arm.baseline, m.seed, m.identity) for m in plan.members],
     }
+    data |= declared(study)
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def declared(study: Study) -> dict[str, Any]:
+    """What only some plans have: a rule for early stopping, and the tuning before it."""
+    found: dict[str, Any] = {}
+    if study.stopping is not None:
+        found["stopping"] = asdict(study.stopping)
+    if study.tuned is not None:
+        found["tuned"] = dict(study.tuned)
+    return found
 
 
 def freeze(plan: Plan) -> Path:
@@ -63,6 +74,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "design": asdict(study.design),
         "without": dict(study.without),
         "then": list(study.then),
+        **declared(study),
         "datasets": {name: asdict(config.compose_dataset([f"dataset={name}"])) for name in others},
         "seeds": list(study.seeds),
         "arms": [
@@ -103,6 +115,10 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         runs.append(run)
         words.append(tuple(item["words"]))
     seeds = typed(list[int], data["seeds"], "seeds", problems.append)
+    stopping = rules.stopping(data.get("stopping"), "stopping", problems.append)
+    tuned = data.get("tuned")
+    if not isinstance(tuned, dict | None):
+        problems.append(Problem(f"tuned = {tuned}: must hold named values"))
     if problems or design is None:
         raise BadRun(f"{path} is damaged: {problems[0].message}")
     study = Study(
@@ -112,6 +128,8 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         data["without"],
         tuple(data["then"]),
         tuple(seeds),
+        stopping,
+        tuned=tuned,
     )
     members = []
     for seed in study.seeds:

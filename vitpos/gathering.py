@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vitpos import frozen, identities, records
 from vitpos.arms import Arm, Who, arm, arms, who
@@ -28,7 +27,6 @@ class Source:
     path: Path
     digest: str
     created: str
-    document: dict[str, Any]
 
     @property
     def folder(self) -> Path:
@@ -73,7 +71,7 @@ def source(path: Path) -> Source:
     document = read_json(path)
     plan = frozen.thaw(path)
     created = document.get("created")
-    return Source(plan, path, frozen.digest(plan), str(created or ""), document)
+    return Source(plan, path, frozen.digest(plan), str(created or ""))
 
 
 def planned(known: Source) -> Gathered:

@@ -137,7 +137,7 @@ def chosen_seeds(
     said = [name for name in ("seed", "seeds") if name in single or name in axes]
     said += ["--seeds"] if count is not None else []
     if len(said) > 1:
-        problems.append(Problem(f"{' and '.join(said)} say both which seeds", "one of them"))
+        problems.append(Problem(f"{' and '.join(said)} both say which seeds", "one of them"))
     count = single.pop("seeds", count)
     if count is not None:
         number = typed(int, count, "seeds", problems.append)

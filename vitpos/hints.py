@@ -6,6 +6,8 @@ from difflib import get_close_matches
 
 def offered(known: Sequence[str], group: str) -> str:
     """All names, or where to see them if they are many."""
+    if len(known) == 1:
+        return f"the only one is {known[0]}"
     if len(known) <= 12:
         return f"one of {', '.join(known)}"
     return f"`vitpos list {group}s` shows all {len(known)}"

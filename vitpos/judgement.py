@@ -135,10 +135,11 @@ def recipe(source: Source | None) -> Recipe:
     ::
 
         "tuned": {"trials": 5, "grid": {"training.lr": [0.001, 0.002]},
+                  "seeds": [1000000], "metric": "val/accuracy", "plan": "0123...",
                   "chosen": {"rope2d": {"training.lr": 0.002, "edge": true}}}
     """
-    tuned = source.document.get("tuned") if source is not None else None
-    if not isinstance(tuned, dict):
+    tuned = source.plan.study.tuned if source is not None else None
+    if tuned is None:
         return Recipe()
     chosen = tuned.get("chosen")
     of_arms = {

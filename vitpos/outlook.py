@@ -104,6 +104,10 @@ def question(plan: Plan, arms: Sequence[Arm], common: Set[str]) -> Iterator[str]
         f" {design.smallest_effect} on"
     )
     yield f"all runs: {' '.join(word for word in written(arms[0]) if word in common)}"
+    if study.stopping is not None:
+        yield f"stops arms early, which are then not compared: {study.stopping.words()}"
+    if study.tuned is not None:
+        yield f"tuned, {counted(study.tuned.get('trials'), 'trial')} per arm"
     if study.then:
         yield f"then: {'; '.join(' '.join(spelled(wanted)) for wanted in study.then)}"
     yield from (f"left out: {name}: {reason}" for name, reason in study.without.items())
@@ -119,13 +123,15 @@ def table(outlook: Outlook, arms: Sequence[Arm], common: Set[str], width: int) -
     """A line for each arm: parameters, its baseline, what a run of it takes, what differs."""
     known = {arm.name: arm for arm in arms}
     cells = [["arm", "parameters", "position", "a run", "from", "against", "what differs"]]
+    bases = {arm.baseline for arm in arms}
     for arm in arms:
         usual = written(known[arm.baseline]) if arm.baseline else common
         own = " ".join(word for word in written(arm) if word not in usual)
         sized = [count_words(size) for size in outlook.sizes.get(arm.name, ())] or ["?", "?"]
         guess = outlook.estimates.get(arm.name)
         timed = [seconds_words(guess.seconds), guess.source] if guess else ["?", ""]
-        row = [arm.name, *sized, *timed, arm.baseline or "(baseline)", own]
+        is_base = "(baseline)" if arm.name in bases else ""
+        row = [arm.name, *sized, *timed, arm.baseline or is_base, own]
         cells.append([printable(cell) for cell in row])
     if not outlook.estimates:
         cells = [[*row[:3], *row[5:]] for row in cells]
@@ -183,7 +189,7 @@ def present(outlook: Outlook) -> Iterator[str]:
     }
     runs = list(outlook.there.values())
     if not runs:
-        yield "none is there yet"
+        yield "nothing is there yet"
     for status in FURTHEST:
         places = Counter(str(run.path.parent) for run in runs if run.status == status)
         if places:

@@ -31,6 +31,11 @@ class Compared:
         """Its runs that have a value."""
         return [arm.runs[seed] for seed in self.values[arm.key]]
 
+    @property
+    def judged(self) -> dict[str, Mapping[int, float]]:
+        """The values that are compared: an arm that was stopped early has none."""
+        return {arm.key: {} if is_stopped(arm) else self.values[arm.key] for arm in self.arms}
+
     def counted(self, arms: Sequence[Arm]) -> dict[str, list[Record]]:
         """The runs of these arms that have a value, by label."""
         return {self.labels[arm.key]: self.used(arm) for arm in arms}
@@ -59,6 +64,11 @@ def paired(
     if baseline or not planned:
         matches = matching.matched(arms, matches.conditions, named, baseline, configs)
     return Compared(tuple(arms), named, values, matches)
+
+
+def is_stopped(arm: Arm) -> bool:
+    """Whether a rule stopped one of its runs before its end."""
+    return any(run.status == "stopped" for run in arm.runs.values())
 
 
 def values_of(arm: Arm, rules: Judgement) -> dict[int, float]:

@@ -52,6 +52,11 @@ def planned(words: Iterable[str]) -> Plan:
 
     Overrides belong to every arm, and win over those of the file.
     """
+    return plan(*studied(words))
+
+
+def studied(words: Iterable[str]) -> tuple[Study, dict[str, str]]:
+    """The study, and the overrides of all its arms; nothing is composed yet."""
     asked = settings(words)
     if "study" not in asked:
         grid = "a grid: embedding=none,rope2d seed=0..4"
@@ -69,7 +74,7 @@ def planned(words: Iterable[str]) -> Plan:
             problems.append(Problem(f"{key} is set by the study", hint))
     if problems:
         raise BadInput.all_of(problems)
-    return plan(found, asked)
+    return found, asked
 
 
 def settings(words: Iterable[str]) -> dict[str, str]:
@@ -88,7 +93,7 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
     arms: list[tuple[Arm, tuple[str, ...], Run]] = []
     wrong: dict[Problem, list[str]] = {}
     full = [replace(arm, overrides={**arm.overrides, **asked}) for arm in study.arms]
-    study = replace(study, arms=tuple(full))
+    study = replace(study, arms=tuple(full), tune=None)
     for arm in study.arms:
         words = tuple(spelled(arm.overrides))
         words += (f"study={study.name}", f"name={arm.name}")
@@ -98,7 +103,7 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
             found = error.problems
         else:
             arms.append((arm, words, run))
-            found = [*sizes(study, run)]
+            found = [*sizes(study, run), *rungs(study, run)]
         for problem in found:
             wrong.setdefault(problem, []).append(arm.name)
     problems = [told(problem, names, len(study.arms)) for problem, names in wrong.items()]
@@ -136,6 +141,13 @@ def sizes(study: Study, run: Run) -> Iterator[Problem]:
         if size % run.patch.size:
             message = f"then.image_size = {size}: not a multiple of patches of {run.patch.size}"
             yield Problem(message)
+
+
+def rungs(study: Study, run: Run) -> Iterator[Problem]:
+    """Where the rule for early stopping has nothing to decide any more."""
+    last = max(study.stopping.epochs) if study.stopping else 0
+    if last >= run.training.epochs:
+        yield Problem(f"stopping.epochs = {last}: a run is over after {run.training.epochs}")
 
 
 def told(problem: Problem, arms: list[str], of: int) -> Problem:

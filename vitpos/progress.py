@@ -15,7 +15,7 @@ from vitpos.records import Record
 from vitpos.runs import place
 
 # Of runs that are the same; of those that are equally far, the one begun last counts.
-FURTHEST = ("finished", "running", "paused", "interrupted", "failed", "diverged")
+FURTHEST = ("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged")
 
 
 def there(plan: Plan) -> dict[str, Record]:
@@ -97,7 +97,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def commands(plan: Plan) -> Iterator[str]:
-    """What to type for each member; a line that starts with # is of one that is finished."""
+    """What to type for each member; a line that starts with # is of one that is over."""
     known = there(plan)
     for member in plan.members:
         before = known.get(member.identity)
@@ -109,7 +109,9 @@ def commands(plan: Plan) -> Iterator[str]:
         if before and before.status == "finished":
             todo = [] if rest else todo
         line = " && ".join(map(typed, todo + rest))
-        yield line if rest or not before or before.status != "finished" else f"# {line}"
+        stopped = before is not None and before.status == "stopped" and member.study.stopping
+        over = stopped or (before is not None and before.status == "finished" and not rest)
+        yield f"# {line}" if over else line
 
 
 def typed(words: Sequence[str]) -> str:

@@ -16,7 +16,9 @@ from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.runs import RunFolder
 
-STATUSES = ("finished", "running", "paused", "interrupted", "failed", "diverged", "damaged")
+STATUSES = (
+    *("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged", "damaged"),
+)
 MARKS = ("config.yaml", "record.json", "summary.json")  # one of them makes a folder that of a run
 
 

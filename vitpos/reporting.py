@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from vitpos import comparison, frozen, records, tables
+from vitpos import comparison, frozen, progress, records, tables, tuning
 from vitpos.answer import Answer
 from vitpos.circumstances import machine
 from vitpos.diff import flat
@@ -21,6 +21,7 @@ from vitpos.errors import BadRun
 from vitpos.overview import attempts_of
 from vitpos.plan import Plan
 from vitpos.records import Record, part
+from vitpos.runs import place
 from vitpos.studies import TYPED
 from vitpos.words import counted, seconds_words
 
@@ -52,6 +53,7 @@ def report(answer: Answer, table: str, paths: Sequence[Path]) -> str:
         *data(runs),
         "## Compute",
         *compute(runs),
+        *tuned(plan),
         "## Commands",
         block("sh", commands(plan, paths)),
         "## Reproducibility checklist",
@@ -63,6 +65,7 @@ def report(answer: Answer, table: str, paths: Sequence[Path]) -> str:
 def planned(paths: Sequence[Path]) -> Plan | None:
     """The newest frozen plan of a study's folder, if it is one."""
     found = [plan for path in paths if path.is_dir() for plan in frozen.plans(path)]
+    found += [path for path in paths if path.suffix == ".json" and path.is_file()]
     with suppress(BadRun):
         return frozen.thaw(found[-1]) if found else None
     return None
@@ -151,6 +154,22 @@ def compute(runs: Sequence[Record]) -> Iterator[str]:
     if most is not None:
         yield f"No run needed more than {most / 2**30:.2f} GiB of memory."
     yield f"Software: {'; '.join(sorted({software(run) for run in runs}))}."
+
+
+def tuned(plan: Plan | None) -> Iterator[str]:
+    """What the tuning before the study took, failed trials included."""
+    if plan is None or plan.study.tuned is None:
+        return
+    said, folder = plan.study.tuned, place(plan.members[0].run).parent
+    path = folder.with_name(f"{folder.name}{tuning.SUFFIX}") / frozen.FOLDER
+    with suppress(BadRun):
+        trials = frozen.thaw(path / f"{str(said.get('plan'))[:12]}.json")
+        runs = list(progress.there(trials).values())
+        yield (
+            f"Before it {counted(len(runs), 'trial')} of the tuning, {said.get('trials')} per arm"
+            f" with seeds of their own, took {seconds_words(sum(map(seconds, runs)))} one after"
+            f" another; the values were chosen by {said.get('metric')}."
+        )
 
 
 def seconds(run: Record) -> float:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from vitpos import config, frozen, progress, stock
+from vitpos import config, frozen, halving, progress, stock
 from vitpos.errors import BadInput
 from vitpos.plan import Plan
 from vitpos.schema import Launching
@@ -40,8 +40,8 @@ def plan(path: Path, words: Sequence[str]) -> tuple[Plan, Launching]:
 def unfinished(made: Plan) -> bool:
     """Whether something of it is missing."""
     known = progress.there(made)
-    states = (stock.state(m, known.get(m.identity)) for m in made.members)
-    return any(state.kind != "finished" for state in states)
+    states = [stock.state(m, known.get(m.identity)) for m in made.members]
+    return any(state.kind not in ("finished", "stopped") for state in halving.seen(made, states))
 
 
 def quoted(path: Path) -> str:

@@ -60,9 +60,9 @@ def ranked(
     known: Compared, differences: Mapping[str, Difference], rules: Judgement
 ) -> dict[str, int]:
     """Places within each condition."""
-    found: dict[str, int] = {}
+    found, judged = dict[str, int](), known.judged
     for group in known.groups():
-        values = {arm.key: known.values[arm.key] for arm in group}
+        values = {arm.key: judged[arm.key] for arm in group}
         against = {arm: base for arm, base in known.matches.against.items() if arm in values}
         level = rules.alpha / rules.looks
         found |= ranks(values, against, differences, level=level, direction=rules.direction)

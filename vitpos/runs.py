@@ -15,6 +15,7 @@ import fcntl
 import io
 import os
 import platform
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -128,12 +129,7 @@ class RunFolder:
         with disk_errors(self.path / "lock"):
             file = (self.path / "lock").open("a+")
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Locked(f"{self.path} is in use by {holder(file)}") from error
-            except OSError:
-                pass  # a network disk without locks: better to run unguarded than not at all
+            hold(file, self.path)
             with disk_errors(self.path / "lock"):
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
@@ -171,6 +167,24 @@ def new_folder(parent: Path, name: str) -> Path:
             number += 1
         else:
             return path
+
+
+def hold(file: TextIO, path: Path, patience: int = 10) -> None:
+    """Take the lock of a run; raises `Locked` if another process keeps it.
+
+    Who only looks whether a run is in use holds it for an instant, so it is tried more than once.
+    """
+    for left in reversed(range(patience)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if not left:
+                raise Locked(f"{path} is in use by {holder(file)}") from error
+            time.sleep(0.02)
+        except OSError:
+            return  # a network disk without locks: better to run unguarded than not at all
+        else:
+            return
 
 
 def holder(file: TextIO) -> str:

@@ -5,13 +5,17 @@ from dataclasses import asdict, replace
 
 from vitpos.arms import Arm
 from vitpos.conditions import ABSENT, Configs, Subject, chosen, conditions, flat
+from vitpos.errors import BadInput
 from vitpos.gathering import Source
 
 
 def select(
     arms: Sequence[Arm], words: Sequence[str], source: Source | None, configs: Configs
 ) -> tuple[Arm, ...]:
-    """The arms with the runs, and with the missing seeds, for which all conditions hold."""
+    """The arms with the runs, and with the missing seeds, for which all conditions hold.
+
+    Raises `BadInput` if there is none.
+    """
     wanted = conditions(words)
     if not wanted:
         return tuple(arms)
@@ -34,7 +38,10 @@ def select(
         )
         for arm in arms
     ]
-    return tuple(arm for arm in left if arm.runs or arm.missing)
+    found = tuple(arm for arm in left if arm.runs or arm.missing)
+    if not found:
+        raise BadInput("no run is meant by " + " ".join(f"--where {word!r}" for word in words))
+    return found
 
 
 def absent(arm: Arm, source: Source | None) -> list[Subject]:

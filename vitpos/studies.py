@@ -11,6 +11,7 @@ A file of `configs/study/`, ours or a plugin's, is plain data, read before anyth
     seeds: 5                  seeds 0 to 4, in every arm
     metric, direction, alpha, smallest_effect, looks
     then: {image_size: [...]} evaluations of the finished runs
+    tune, stopping            of `rules`: numbers chosen for each arm, arms stopped early
 
 An axis is a list of values of one key, or a mapping of names to overrides. A key
 `embedding.*.theta` means that of whichever strategy an arm has.
@@ -24,9 +25,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from vitpos import config
+from vitpos import config, rules
 from vitpos.errors import BadInput, BadRun, Problem
 from vitpos.plain_yaml import read_yaml
+from vitpos.rules import Stopping, Tuning
 from vitpos.schema import value
 from vitpos.typed import typed
 
@@ -74,6 +76,9 @@ class Study:
     without: Mapping[str, str]  # what `every` leaves out, and why
     then: tuple[Options, ...]  # each is what one `vitpos eval` is told
     seeds: tuple[int, ...]  # as many as the design says; a file's are the first ones
+    stopping: Stopping | None = None
+    tune: Tuning | None = None  # what would be tuned; a plan has none
+    tuned: Mapping[str, Any] | None = None  # of a plan: what was chosen, and how
 
 
 def is_path(name: str) -> bool:
@@ -125,7 +130,7 @@ def study(name: str, data: Any, report: Report) -> Study | None:
         report(Problem("it must hold named values"))
         return None
     parts = {key: mapping(key, data.get(key), report) for key in NAMED}
-    aside = {"every", "baseline", *NAMED}
+    aside = {"every", "baseline", "tune", "stopping", *NAMED}
     design = typed(Design, {k: v for k, v in data.items() if k not in aside}, "", report)
     choices = everything(data.get("every"), parts["without"], report)
     choices |= named(parts["arms"], choices, report)
@@ -137,10 +142,13 @@ def study(name: str, data: Any, report: Report) -> Study | None:
             report(Problem(f"{key} is set by the study"))
     then = evaluations(parts["then"], report)
     judged(data.get("metric"), then, report)
+    tune = rules.tuning(data.get("tune"), report)
+    stopping = rules.stopping(data.get("stopping"), "stopping", report)
     if design is None:
         return None
     without = {k: str(v) for k, v in parts["without"].items()}
-    return Study(name, design, arms, without, then, tuple(range(design.seeds)))
+    seeds = tuple(range(design.seeds))
+    return Study(name, design, arms, without, then, seeds, stopping, tune)
 
 
 def mapping(key: str, found: Any, report: Report) -> Options:
@@ -252,7 +260,8 @@ def unknown(what: str, name: Any, known: Iterable[str]) -> Problem:
     """There is none of this name, but perhaps one nearly so."""
     known = list(known)
     near = get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known[:20])}"
+    usual = "the only one is" if len(known) == 1 else "one of"
+    hint = f"did you mean {near[0]}?" if near else f"{usual} {', '.join(known[:20])}"
     return Problem(f"there is no {what} {name}", hint)
 
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vitpos import claims, config, failures, frozen, launchers, progress, stock
+from vitpos import claims, config, failures, frozen, halving, launchers, progress, stock
 from vitpos.attempts import Attempt
 from vitpos.conclusion import ENDED_BADLY, conclude
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import BadInput, Interrupted, UserError
 from vitpos.failures import Failure
+from vitpos.halving import Word
 from vitpos.launchers.base import Launcher, Task
 from vitpos.plan import Plan
 from vitpos.records import Record
@@ -58,8 +59,9 @@ def run(
     onward = f"{again} --retry" if retry else again  # what was not reached failed all the same
     with Stop() as stop:
         there = progress.there(plan)
-        states = [stock.state(member, there.get(member.identity)) for member in plan.members]
-        if any(is_open(state, retry=retry) for state in states):
+        found = [stock.state(member, there.get(member.identity)) for member in plan.members]
+        states = halving.seen(plan, found)
+        if any(is_open(state, retry=retry) for state in states if state.kind != "stopped"):
             launcher = launch(chosen, plan, [*there.values()], notes.append)
             watch.begin(plan, states, launcher.slots)
             sweep = Sweep(plan, path, states, launcher, watch, chosen)
@@ -103,6 +105,9 @@ class Sweep:
         self.launcher, self.watch, self.options = launcher, watch, options
         self.todo: list[int] = []  # numbers of members; the smallest comes first
         self.running: dict[int, Attempt] = {}  # by slot
+        self.waiting: list[int] = []  # for what the rule for early stopping decides
+        self.words: dict[int, Word] = {}  # what it said of those that were started
+        self.rule = halving.rule(plan, states)
         self.elsewhere: dict[int, float] = {}  # when to look again
         self.finished: list[float] = []  # seconds that members took
         self.started = time.monotonic()
@@ -147,8 +152,14 @@ class Sweep:
         free = [slot for slot in range(self.launcher.slots) if slot not in self.running]
         while free and self.todo and not self.overruns():
             number = heapq.heappop(self.todo)
-            if self.is_to_do(number):
-                self.start(number, free.pop(0))
+            word = self.rule.say(number) if self.is_to_do(number) else None
+            if word is not None and word.kind == "go":
+                self.start(number, free.pop(0), word)
+            elif word is not None and word.kind == "wait":
+                self.waiting.append(number)
+            elif word is not None:
+                state = halving.stop(self.plan.members[number], self.states[number], word.epoch)
+                self.change(number, state)
 
     def is_to_do(self, number: int) -> bool:
         """Whether it still is: another process may have it, or may have brought it to its end."""
@@ -173,18 +184,18 @@ class Sweep:
         self.elsewhere[number] = time.monotonic() + AGAIN
         self.change(number, replace(self.states[number], kind="elsewhere"))
 
-    def start(self, number: int, slot: int) -> None:
-        """Give a member a slot."""
+    def start(self, number: int, slot: int, word: Word) -> None:
+        """Give a member a slot, as far as it may go."""
         member = self.plan.members[number]
         where = place(member.run).expanduser().absolute()
         log = where.parent / "logs" / f"{where.name}.log"
         with disk_errors(log):
             make_folder(log.parent)
         before = log.stat().st_size if log.exists() else 0
-        job = self.launcher.start(Task(self.path, number, log, 0, None), slot)
+        job = self.launcher.start(Task(self.path, number, log, 0, word.epoch), slot)
         attempt = Attempt(member, number, slot, job, log, self.options)
         attempt.log_start = before
-        self.running[slot] = attempt
+        self.running[slot], self.words[number] = attempt, word
         self.change(number, replace(attempt.state(), path=self.states[number].path))
 
     def follow(self) -> None:
@@ -227,6 +238,8 @@ class Sweep:
         value = stock.value(member, found) if found else None
         state = replace(attempt.state(), kind=kind, path=path, value=value, detail=detail)
         self.change(number, state)
+        if kind == "paused" and self.rule.say(number) != self.words[number]:
+            heapq.heappush(self.todo, number)
 
     def look_elsewhere(self) -> None:
         """What another process had and has no more is finished, or is to do."""
@@ -258,8 +271,12 @@ class Sweep:
             time.sleep(TICK / 10)
 
     def change(self, number: int, state: State) -> None:
-        """Something is new."""
+        """Something is new; who waits for it is asked again."""
         self.states[number] = state
+        if state.kind != "running":
+            self.todo += self.waiting
+            heapq.heapify(self.todo)
+            self.waiting.clear()
         self.watch.change(number, state)
 
 

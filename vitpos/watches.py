@@ -115,8 +115,8 @@ class Plain(Quiet):
         runs = counted(len(plan.members), "run")
         self.say(printable(f"{plan.study.name}: {plan.study.design.question}"))
         self.say(
-            f"plan {digest(plan)[:12]}: {runs} of {counted(arms, 'arm')}, {slots} at a time;"
-            f" {said(states) or 'none yet'}"
+            f"plan {digest(plan)[:12]}: {runs} of {counted(arms, 'arm')}"
+            f"{f', {slots} at a time' if slots else ''}; {said(states) or 'nothing there yet'}"
         )
 
     def changed(self, tally: Tally, number: int, before: State) -> None:
@@ -132,6 +132,8 @@ class Plain(Quiet):
             return text
         self.guess()
         missing = len(tally.states) - sum(tally.counts[kind] for kind in OVER)
+        if not missing:
+            return text
         return f"{text}; {missing} to go, {remaining(self.moment().left, time.time())}"
 
     def tick(self) -> None:

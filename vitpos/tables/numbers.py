@@ -103,7 +103,9 @@ def short(value: float | int | None) -> str:
 
 def effect(scale: Scale, value: float | int) -> str:
     """A smallest effect of interest, with its unit."""
-    return f"{scale.factor * value:g} {scale.points}".rstrip()
+    said = f"{scale.factor * value:g}"
+    unit = scale.points.removesuffix("s") if said == "1" else scale.points
+    return f"{said} {unit}".rstrip()
 
 
 def pair(first: str, second: str) -> str:

@@ -1,0 +1,31 @@
+"""Sweeps that are killed at random, and so are their members, end where undisturbed ones do."""
+
+import json
+
+import pytest
+
+from scripts.torture_sweep import NAME, RUNS, differences, outcome, torture
+from vitpos import records
+
+
+@pytest.mark.slow
+def test_whatever_is_killed_the_end_is_the_same(tmp_path):
+    """Tables, curves, weights and predictions are equal; one other number would be seen."""
+    said = torture(tmp_path, kills=8, seed=3, epochs=6)
+    quiet, torn, *_ = (path / "outputs" / NAME for path in sorted(tmp_path.iterdir()))
+    runs = [records.read(path) for path in records.find([torn])]
+    expected = outcome(quiet)
+    summary = runs[2].path / "summary.json"
+    facts = json.loads(summary.read_text())
+    facts["metrics"]["test/accuracy"] += 0.001
+    summary.write_text(json.dumps(facts))
+
+    assert said.startswith("8 kills in ")
+    assert len(runs) == RUNS
+    assert (
+        sum(len(run.record["attempts"]) for run in runs) > RUNS
+    )  # it was not only the sweep's start
+    assert len(expected) == 6 + RUNS * 5
+    assert differences(expected, outcome(torn)) == [
+        f"{runs[2].path.name}/summary.json", *sorted(name for name in expected if "table." in name)
+    ]  # fmt: skip
