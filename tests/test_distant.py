@@ -365,6 +365,22 @@ def test_jobs_of_a_sweep_that_is_gone_are_taken_over(plan, clock, queue, tmp_pat
     assert {kinds[-1] for kinds in seen.kinds.values()} == {"finished"}
 
 
+def test_a_job_that_never_begins_ends_the_sweep(plan, clock, queue, monkeypatch):
+    """It would be so for all of them; none is left in the queue, and none counts as failed."""
+
+    def never(ticket: Ticket, *, now: bool) -> str | None:
+        if ticket.fate is None:
+            raise BadInput("never")
+        return ticket.fate
+
+    monkeypatch.setattr(queue, "fate", never)
+    with pytest.raises(BadInput, match="never"):
+        go(plan, queue)
+
+    assert queue.cancelled == [False] * 3
+    assert not list((frozen.freeze(plan).parents[1]).glob("*-s?-*"))
+
+
 def test_threads_are_those_of_the_job(plan):
     """As many as it has CPUs, unless the run says; never more than that."""
     options, _ = config.launching(["launcher=slurm", "launcher.cpus=4"])

@@ -120,15 +120,15 @@ def test_what_sbatch_refuses_is_told(slurm, tmp_path):
 @pytest.mark.parametrize(
     ("said", "fate"),
     [
-        ("12|RUNNING|x\n", None),
-        ("12|COMPLETING|x\n", None),
-        ("12|PENDING|a|b\n", None),
-        ("12|PREEMPTED|x\n", "PREEMPTED"),
-        ("12|CANCELLED|x\n", distant.CANCELLED),
-        ("12|OUT_OF_MEMORY|x\n", distant.MEMORY),
-        ("12|FAILED|x\n", distant.ENDED),
-        ("12|COMPLETED|x\n", distant.ENDED),
-        ("3|RUNNING|x\n", distant.ENDED),
+        ("12|RUNNING|None|x\n", None),
+        ("12|COMPLETING|None|x\n", None),
+        ("12|PENDING|Resources|a|b\n", None),
+        ("12|PREEMPTED|None|x\n", "PREEMPTED"),
+        ("12|CANCELLED|None|x\n", distant.CANCELLED),
+        ("12|OUT_OF_MEMORY|OutOfMemory|x\n", distant.MEMORY),
+        ("12|FAILED|NonZeroExitCode|x\n", distant.ENDED),
+        ("12|COMPLETED|None|x\n", distant.ENDED),
+        ("3|RUNNING|None|x\n", distant.ENDED),
         ("", distant.ENDED),
         (None, None),  # squeue fails: the controller has a rest
     ],
@@ -141,6 +141,15 @@ def test_what_became_of_a_job(slurm, tmp_path, said, fate):
         (tmp_path / "jobs").write_text(said)
 
     assert queue.fate(ticket, now=True) == fate
+
+
+def test_what_would_wait_forever_is_told(slurm, tmp_path):
+    """A partition has limits, and Slurm itself would say nothing."""
+    queue = slurm.Jobs(options())
+    ticket = queue.submit("x", tmp_path / "job", ["a", [], "c", "d", {}])
+    (tmp_path / "jobs").write_text("12|PENDING|PartitionTimeLimit|x\n")
+    with pytest.raises(BadInput, match="will never start job 12: PartitionTimeLimit"):
+        queue.fate(ticket, now=True)
 
 
 def test_squeue_is_not_asked_all_the_time(slurm, tmp_path, monkeypatch):
@@ -173,9 +182,9 @@ def test_jobs_that_wait_from_before_are_found(slurm, tmp_path):
         far.prepare(tmp_path / name)
     states = ["PENDING", "RUNNING", "PENDING", "PENDING"]
     lines = [
-        f"{n}|{s}|vitpos-{name}" for n, (s, name) in enumerate(zip(states, names, strict=True))
+        f"{n}|{s}|None|vitpos-{name}" for n, (s, name) in enumerate(zip(states, names, strict=True))
     ]
-    (tmp_path / "jobs").write_text("\n".join([*lines, "9|PENDING|vitpos-abc-../x", "damaged"]))
+    (tmp_path / "jobs").write_text("\n".join([*lines, "9|PENDING|None|vitpos-abc-../x", "damaged"]))
 
     assert slurm.standing("abc", tmp_path) == {0: ("0", tmp_path / names[0])}
 

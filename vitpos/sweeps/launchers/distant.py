@@ -48,6 +48,7 @@ class Queue(Protocol):
         """What became of a job that is over, `CANCELLED` by somebody, `MEMORY` or another word.
 
         None if it is not over, or if that is not known. It matters more if it is asked `now`.
+        Raises `UserError` if the job will never begin.
         """
 
     def cancel(self, ticket: Any, *, kill: bool) -> None:
@@ -117,7 +118,7 @@ class Distant:
         saved = code in SAVED and not self.told  # somebody took its machine away, or its time
         if isinstance(code, int) and not saved:
             return code
-        fate = self.queue.fate(self.ticket, now=saved or self.told)
+        fate = self.fate(now=saved)
         if fate is None and not saved:
             self.over_since = None
             return None
@@ -126,6 +127,15 @@ class Distant:
         if not certain and now - self.over_since < LATE:
             return None
         return self.lost(fate or ENDED, code if isinstance(code, int) else None, now)
+
+    def fate(self, *, now: bool) -> str | None:
+        """As the queue says. Raises `UserError` if it will never begin."""
+        try:
+            return self.queue.fate(self.ticket, now=now or self.told)
+        except UserError:
+            if not self.told:
+                raise
+            return None
 
     def lost(self, fate: str, code: int | None, now: float) -> int | None:
         """It is over, but not by itself: what that means for it."""

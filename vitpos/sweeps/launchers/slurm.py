@@ -37,6 +37,11 @@ GOING_ON = {
     "PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD",
     "REQUEUE_FED", "SPECIAL_EXIT", "STAGE_OUT", "SIGNALING", "STOPPED", "RESIZING",
 }  # fmt: skip
+NEVER = {  # reasons to wait that waiting does not mend
+    "AssocMaxWallDurationPerJobLimit", "BadConstraints", "InvalidAccount", "InvalidQOS",
+    "PartitionDown", "PartitionInactive", "PartitionNodeLimit", "PartitionTimeLimit",
+    "QOSMaxWallDurationPerJobLimit",
+}  # fmt: skip
 
 
 class Jobs:
@@ -45,7 +50,7 @@ class Jobs:
     def __init__(self, options: Slurm) -> None:
         self.options = options
         self.submitted = False
-        self.states: dict[str, str] = {}
+        self.states: dict[str, tuple[str, str]] = {}  # and why it waits
         self.asked = float("-inf")
 
     def submit(self, name: str, folder: Path, call: Sequence[Any]) -> str:
@@ -56,13 +61,19 @@ class Jobs:
             except (submitit.core.utils.FailedJobError, RuntimeError, OSError) as error:
                 raise refused(error, known=self.submitted) from error
         self.submitted = True
-        self.states[job.job_id] = "PENDING"
+        self.states[job.job_id] = ("PENDING", "")
         return str(job.job_id)
 
     def fate(self, ticket: Any, *, now: bool) -> str | None:
-        """As squeue says, which forgets jobs some minutes after their end."""
+        """As squeue says, which forgets jobs some minutes after their end.
+
+        Raises `BadInput` if it would wait forever.
+        """
         self.look(ASK_NOW if now else ASK)
-        state = self.states.get(ticket, distant.ENDED)
+        state, reason = self.states.get(ticket, (distant.ENDED, ""))
+        if state == "PENDING" and reason in NEVER:
+            hint = "launcher.timeout_minutes, .partition, .constraint ..."
+            raise BadInput(f"Slurm will never start job {ticket}: {reason}", hint)
         if state in GOING_ON:
             return None
         return distant.ENDED if state in ("COMPLETED", "FAILED") else state
@@ -73,7 +84,7 @@ class Jobs:
             self.asked = time.monotonic()
             rows = listed()
             if rows is not None:
-                self.states = {number: state for number, state, _ in rows}
+                self.states = {number: (state, reason) for number, state, reason, _ in rows}
 
     def cancel(self, ticket: Any, *, kill: bool) -> None:
         """With scancel."""
@@ -204,19 +215,19 @@ def refused(error: Exception, *, known: bool) -> Exception:
     return NoResources(text) if known else BadInput(text, "launcher.partition, .account, .gpus ...")
 
 
-def listed() -> list[tuple[str, str, str]] | None:
-    """Number, state and name of my jobs, also of those that are just over; None if not known."""
-    said = command("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%j")
+def listed() -> list[tuple[str, ...]] | None:
+    """Number, state, reason and name of my jobs, also if they are just over; None if not known."""
+    said = command("squeue", "--me", "--states=all", "--noheader", "--format=%i|%T|%r|%j")
     if said is None:
         return None
-    rows = [line.strip().split("|", 2) for line in said.splitlines()]
-    return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
+    rows = [tuple(line.strip().split("|", 3)) for line in said.splitlines()]
+    return [row for row in rows if len(row) == 4]
 
 
 def standing(stem: str, folder: Path) -> dict[int, tuple[str, Path]]:
     """Jobs of a plan that wait in the queue, by the number of their member."""
     found = {}
-    for ticket, state, name in listed() or ():
+    for ticket, state, _, name in listed() or ():
         told = re.fullmatch(rf"vitpos-({stem}-(\d+)-[0-9a-f]{{8}})", name)
         if told and state == "PENDING" and (folder / told[1] / far.STATE).is_file():
             found[int(told[2])] = (ticket, folder / told[1])
