@@ -97,6 +97,13 @@ def test_schh2024_has_the_size_of_its_source() -> None:
     ]
 
 
+def test_a_list_tells_which_studies_are_tuned(capsys: Any) -> None:
+    """And which stop arms early: nobody who reads the question should miss it."""
+    _, said, _ = call(capsys, "list", "studies")
+
+    assert "`vitpos tune` has a grid" in said
+
+
 def test_seeds_go_round_before_arms() -> None:
     """All arms of one seed come before the next seed."""
     found = plan(made(), {})

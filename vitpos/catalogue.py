@@ -92,8 +92,8 @@ def read(path: Path) -> Entry:
         options = own
     lines = [*header(text), "", "", ""]
     if path.parent.name == "study":
-        more = [MORE[key] for key in MORE if options.get(key) is not None]
-        question = "; ".join([str(options.get("question", "")), *more])
+        more = "; ".join(MORE[key] for key in MORE if options.get(key) is not None)
+        question = f"{options.get('question', '')}{f' ({more})' if more else ''}"
         lines[1:3] = [str(options.get("source", "")), question]
     told = list(facts(lines[3:]))
     rule = options.get("new_grid", options.get("resample"))

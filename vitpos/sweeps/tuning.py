@@ -81,6 +81,9 @@ def asked(words: Sequence[str], seeds: int | None = None) -> Asked:
         problems.append(Problem(f"{runs:,} trials: a sweep has at most {overrides.MOST:,}"))
     if problems:
         raise BadInput.all_of(problems)
+    first = points(grid)[0]
+    arms = tuple(replace(arm, overrides=with_values(arm, first)) for arm in study.arms)
+    plan(replace(study, arms=arms), common)  # what is wrong with it is better told before
     return Asked(study, common, grid, trials(study, common, grid, number))
 
 
