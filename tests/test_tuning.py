@@ -210,7 +210,7 @@ def test_says_what_is_wrong(world, tmp_path, words, said):
 
 def test_what_is_wrong_with_the_study_is_told_before_its_tuning(world, tmp_path, monkeypatch):
     """Not when all trials are done."""
-    monkeypatch.setattr("vitpos.plan.read", lambda name, asked: small(then={"image_size": [30]}))
+    monkeypatch.setattr("vitpos.sweeps.plan.read", lambda name, asked: small(then={"image_size": [30]}))
     with pytest.raises(BadInput, match="not a multiple of patches"):
         asked(tmp_path)
 
