@@ -63,7 +63,7 @@ SIGNALS = {
     "member": (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT),
 }
 ENDS = {0, 7, 129, 130, 143, -signal.SIGKILL}  # of a sweep that was disturbed
-LONGEST = 300.0  # seconds that an undisturbed end may take
+LONGEST = 900.0  # seconds that an undisturbed end may take
 START = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started this may have told it to ignore it

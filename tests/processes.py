@@ -46,7 +46,7 @@ def run(*words: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]"
 
 def wait_for(pattern: str, folder: Path, process: "subprocess.Popen[str]") -> Path:
     """The first file that matches, once it is there."""
-    end = time.monotonic() + 90
+    end = time.monotonic() + 300
     while time.monotonic() < end:
         found = sorted(folder.glob(pattern))
         if found:

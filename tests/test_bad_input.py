@@ -443,7 +443,7 @@ def test_no_words_make_a_traceback(vitpos: Command, words: list[str]) -> None:
 def test_codes_of_real_processes(words: list[str], code: int, tmp_path: Path) -> None:
     """The same through the command itself, with warnings as errors."""
     call = [sys.executable, "-W", "error", "-m", "vitpos", *words]
-    place = {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    place = {"PYTHONPATH": str(Path(cli.__file__).parents[2])}
     done = subprocess.run(
         call, capture_output=True, text=True, cwd=tmp_path, env=os.environ | place, check=False
     )

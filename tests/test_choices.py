@@ -1,7 +1,7 @@
 """Tuning chooses by the mean on validation; what was lost is worst, and ties go to the first."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitpos.sweeps.choices import Choice, Point, best, is_edge, lines
@@ -35,6 +35,7 @@ def test_the_best_mean_is_chosen(results, up, down):
     assert (best(found, "up"), best(found, "down")) == (up, down)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.integers(0, 8).map(lambda n: n / 8), max_size=3).map(tuple),

@@ -39,6 +39,7 @@ some_values = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(some_values, st.integers(1, 99).map(lambda n: n / 100), st.sampled_from(["up", "down"]))
 def test_the_best_are_kept(values, keep, direction):
     """As many as the rule says or more, never one that is worse than one that is stopped."""
@@ -53,6 +54,7 @@ def test_the_best_are_kept(values, keep, direction):
     assert not without_ties or len(going) == min(len(values), max(2, math.ceil(keep * len(values))))
 
 
+@settings(deadline=None)
 @given(some_values, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing(values, random):
     """The same arms are kept."""

@@ -13,7 +13,7 @@ NOTHING = {"not resolved", "equivalent"}
 @pytest.mark.slow
 def test_a_difference_shows_where_there_is_one_and_only_there(tmp_path):
     """Arms that are the same are not told apart; one that knows more than the baseline is."""
-    done = processes.run("sweep", "study=selfcheck", f"outputs={tmp_path}", seconds=900)
+    done = processes.run("sweep", "study=selfcheck", f"outputs={tmp_path}", seconds=1800)
     study = tmp_path / "selfcheck"
     compared = processes.run("compare", str(study), "--format", "json")
     answer = json.loads(compared.stdout)

@@ -16,6 +16,13 @@ from vitpos.sweeps import progress, studies
 from vitpos.sweeps.plan import Plan, plan, planned
 from vitpos.sweeps.studies import Study
 
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the names of folders are here, no line is broken."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+
 NAMES = config.options("study")
 
 
@@ -273,7 +280,8 @@ def test_a_damaged_file_is_named(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
 def test_nothing_heavy_is_loaded_to_read_a_study() -> None:
     """Neither torch nor Hydra."""
     words = (
-        "import sys; from vitpos import plan, progress, studies; studies.read('schh2024', {});"
+        "import sys; from vitpos.sweeps import plan, progress, studies;"
+        "studies.read('schh2024', {});"
         "print({'torch', 'hydra'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)

@@ -19,6 +19,13 @@ from vitpos.errors import BadInput, Paused, Unfinished
 from vitpos.sweeps import attempts, frozen, progress, studies, sweep, tuning
 from vitpos.sweeps.studies import Study
 
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the names of folders are here, no line is broken."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+
 GRID = {"tune": {"grid": {"training.lr": [0.001, "2e-3", 0.004]}, "seeds": 2}}
 BEST = {"none": 0.002, "learned1d": 0.004}  # learning rates
 
@@ -210,7 +217,9 @@ def test_says_what_is_wrong(world, tmp_path, words, said):
 
 def test_what_is_wrong_with_the_study_is_told_before_its_tuning(world, tmp_path, monkeypatch):
     """Not when all trials are done."""
-    monkeypatch.setattr("vitpos.sweeps.plan.read", lambda name, asked: small(then={"image_size": [30]}))
+    monkeypatch.setattr(
+        "vitpos.sweeps.plan.read", lambda name, asked: small(then={"image_size": [30]})
+    )
     with pytest.raises(BadInput, match="not a multiple of patches"):
         asked(tmp_path)
 

@@ -21,7 +21,7 @@ from vitpos.sweeps.jobs import Batches, Jobs
 from vitpos.sweeps.plan import Plan
 from vitpos.sweeps.searches import OURS, Asked
 
-PLUGINS = Path(__file__).parent / "_hydra"
+PLUGINS = Path(__file__).parents[1] / "_hydra"
 CHATTY = ("alembic", "optuna", "submitit")
 
 

@@ -159,8 +159,11 @@ class Batches(Plain):
     """Lines of members only: a search goes on after this batch, and nobody knows how long."""
 
     def begin(self, plan: Plan, states: Sequence[State], slots: int) -> None:
-        """Remember."""
+        """What is there already."""
         Quiet.begin(self, plan, states, slots)
+        for member, state in zip(plan.members, states, strict=True):
+            if state.kind == "finished":
+                self.say(f"{printable(member.title)}: there already")
 
     def became(self, tally: Tally, number: int, state: State) -> str:
         """What a member has become."""
