@@ -15,6 +15,9 @@ from vitpos.lanes.speaking import LaneSite, Speech
 from vitpos.vit import Block, Branch, ViT
 
 
+VECTOR = 16  # outputs: products of other widths have other bits in a batch of them on CPUs
+
+
 class LaneViT:
     """Images of all lanes in, class scores of all lanes out.
 
@@ -66,7 +69,8 @@ class LaneViT:
 
     def attention(self, x: Tokens, own: "Weights", at: LaneSite) -> Tokens:
         """`vitpos.vit.Attention`."""
-        heads, implementation = self.first.blocks[0].attention.heads, "explicit"
+        own_attention = cast(Block, self.first.blocks[0]).attention
+        heads, implementation = own_attention.heads, own_attention.implementation
         asked, told = self.speech.ask("inputs", [x, x], at)
         if asked is told:
             packed = own.linear("attention.qkv", asked)
@@ -112,8 +116,10 @@ class Weights:
     def linear(self, name: str, x: Tensor, rows: slice = slice(None)) -> Tensor:
         """`torch.nn.Linear` in each lane, or some of its rows; `x` is [lanes, batch, ..., inputs]."""
         weight = self.weights[f"{self.prefix}{name}.weight"][:, rows]
-        bias = self.weights[f"{self.prefix}{name}.bias"][:, None, rows]
-        return torch.baddbmm(bias, x.flatten(1, -2), weight.mT).unflatten(1, x.shape[1:-1])
+        bias = self.weights[f"{self.prefix}{name}.bias"][:, rows]
+        if weight.shape[1] % VECTOR and x.device.type == "cpu":
+            return torch.stack([F.linear(*of_lane) for of_lane in zip(x, weight, bias, strict=True)])
+        return torch.baddbmm(bias[:, None], x.flatten(1, -2), weight.mT).unflatten(1, x.shape[1:-1])
 
     def norm(self, name: str, x: Tokens) -> Tokens:
         """`torch.nn.LayerNorm` in each lane."""
