@@ -563,7 +563,7 @@ def alone(found: Difference | None) -> Difference | None:
 @settings(deadline=None, max_examples=25)
 @given(arms=st.tuples(VALUES, VALUES, VALUES), failed=st.integers(0, 9))
 def test_pairs_are_made_by_seed(tmp_path_factory, arms, failed):
-    """Whatever seeds there are: each pair is of one seed; a failed run changes no other arm but in Holm's p."""
+    """Whatever seeds there are, and a failed run changes nothing of others but Holm's p."""
     outputs = tmp_path_factory.mktemp("runs")
     for name, values in zip(("none", "a", "b"), arms, strict=True):
         for seed, value in values.items():
