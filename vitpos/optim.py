@@ -1,9 +1,10 @@
 """How weights move: the optimiser's groups by role, the learning rate, averaged weights."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vitpos.build import is_position
 from vitpos.schema import Training
@@ -28,16 +29,25 @@ def optimiser(model: ViT, training: Training, *, recorded: bool = False) -> torc
     in a graph if that is said now.
     """
     weights = dict(model.named_parameters())
+    roles = groups(model, training.weight_decay).items()
+    found = {role: [weights[name] for name in names] for role, names in roles}
+    return adamw(found, training, next(model.parameters()).device, recorded=recorded)
+
+
+def adamw(
+    roles: Mapping[str, Sequence[Tensor]],
+    training: Training,
+    device: torch.device,
+    *,
+    recorded: bool,
+) -> torch.optim.AdamW:
+    """The same for tensors that are given by role."""
     parts = [
-        {
-            "params": [weights[name] for name in names],
-            "weight_decay": training.weight_decay if role == "decay" else 0.0,
-        }
-        for role, names in groups(model, training.weight_decay).items()
-        if any(weights[name].numel() for name in names)
+        {"params": [*tensors], "weight_decay": training.weight_decay if role == "decay" else 0.0}
+        for role, tensors in roles.items()
+        if any(tensor.numel() for tensor in tensors)
     ]
     beta1, beta2 = training.betas
-    device = next(model.parameters()).device
     rate = torch.tensor(training.lr, device=device) if device.type == "cuda" else training.lr
     return torch.optim.AdamW(parts, lr=rate, betas=(beta1, beta2), fused=True, capturable=recorded)
 
@@ -68,7 +78,7 @@ def share(decay: float, step: int) -> float:
 
 
 @torch.no_grad()
-def average(averaged: list[Tensor], weights: list[nn.Parameter], share: float | Tensor) -> None:
+def average(averaged: list[Tensor], weights: Sequence[Tensor], share: float | Tensor) -> None:
     """Exponential moving average of weights.
 
     With a tensor for `share` the last bit may differ: torch has no such interpolation for lists.

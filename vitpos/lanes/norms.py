@@ -1,8 +1,13 @@
-"""LayerNorm where each lane has a scale and a shift of its own."""
+"""LayerNorm where each lane has a scale and a shift of its own.
+
+On a CPU a call for each lane, whose results lie side by side: quicker there than one for all and a
+product, and the bits of a run alone.
+"""
 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
@@ -16,11 +21,14 @@ def layer_norm(
     x: Tokens, weight: Float[Tensor, "lanes dim"], bias: Float[Tensor, "lanes dim"]
 ) -> Tokens:
     """Ba et al. 2016, https://arxiv.org/abs/1607.06450, over the last dimension, in float32."""
-    return Normed.apply(x, weight, bias)
+    if x.device.type == "cpu":
+        return Normed.apply(x, weight, bias)
+    plain = F.layer_norm(x.float(), x.shape[-1:], eps=EPSILON)
+    return torch.addcmul(bias[:, None, None], plain, weight[:, None, None])
 
 
 class Normed(torch.autograd.Function):
-    """A call for each lane, whose results lie side by side: the bits of a run alone."""
+    """The calls of CPUs, forward and backward."""
 
     @staticmethod
     @override

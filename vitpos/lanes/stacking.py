@@ -1,6 +1,6 @@
-"""The tensors of several loops as rows of common ones, so that one optimiser moves them all.
+"""The tensors of several learners as rows of common ones, so that one optimiser moves them all.
 
-A loop keeps its parameters, averages, moments and sums: they become views of their rows. What it
+A learner keeps its parameters, averages, moments and sums: they become views of their rows. What it
 saves, loads and validates with is therefore what the lanes have made of it, and nothing is copied.
 
 The fused optimiser of CPUs goes through 16 numbers at a time and the rest one by one, which rounds
@@ -17,23 +17,22 @@ from torch import Tensor, nn
 
 from vitpos import optim
 from vitpos.lanes.network import VECTOR
-from vitpos.train import Loop
-from vitpos.vit import ViT
+from vitpos.step import Learner
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Stack:
-    """Weights, averages and moments of all lanes. The loops are of one arm and at the same step."""
+    """Weights, averages, moments of all lanes. Learners are of one arm and have as many steps."""
 
-    def __init__(self, loops: Sequence[Loop]) -> None:
-        self.loops = loops
-        self.own = [dict(loop.model.named_parameters()) for loop in loops]
+    def __init__(self, learners: Sequence[Learner]) -> None:
+        self.learners, self.first = learners, learners[0]
+        self.own = [dict(learner.model.named_parameters()) for learner in learners]
         self.rows = {n: merged(c).requires_grad_() for n, c in columns(self.own) if fits(n, c[0])}
         self.apart = {n: c for n, c in columns(self.own) if n not in self.rows}
         self.averaged = self.averages()
         self.optimiser = self.adamw()
-        self.known = 0  # how many tensors have moments of which the loops know
+        self.known = 0  # how many tensors have moments of which the learners know
         self.take_moments()
 
     def weights(self) -> dict[str, Tensor]:
@@ -47,32 +46,26 @@ class Stack:
 
     def averages(self) -> list[Tensor]:
         """The averaged weights in the order of `moving`; none if nothing is averaged."""
-        shadows = [loop.averaged for loop in self.loops if loop.averaged is not None]
+        shadows = [it.averaged for it in self.learners if it.averaged is not None]
         found = dict(columns([dict(shadow.named_parameters()) for shadow in shadows]))
         apart = [own.data for name in self.apart for own in found.get(name, [])]
         return [*(merged(found[name]) for name in self.rows if found), *apart]
 
     def adamw(self) -> torch.optim.AdamW:
         """As `optim.optimiser` makes it."""
-        first = self.loops[0]
-        roles = optim.groups(first.model, first.training.weight_decay)
-        parts = [
-            {
-                "params": [w for n in names for w in self.tensors(n)],
-                "weight_decay": first.training.weight_decay if role == "decay" else 0.0,
-            }
-            for role, names in roles.items()
-            if any(self.own[0][name].numel() for name in names)
-        ]
-        beta1, beta2 = first.training.betas
-        return torch.optim.AdamW(parts, lr=first.training.lr, betas=(beta1, beta2), fused=True)
+        training, machine = self.first.training, self.first.machine
+        roles = {
+            role: [tensor for name in names for tensor in self.tensors(name)]
+            for role, names in optim.groups(self.first.model, training.weight_decay).items()
+        }
+        return optim.adamw(roles, training, machine.device, recorded=machine.records)
 
     def tensors(self, name: str) -> list[Tensor]:
         """The tensors that hold the weights of this name."""
         return [self.rows[name]] if name in self.rows else [*self.apart[name]]
 
     def take_moments(self) -> None:
-        """Those that the loops have from before."""
+        """Those that the learners have from before."""
         for name, row in self.rows.items():
             states = self.states(name)
             if states[0]:
@@ -84,14 +77,12 @@ class Stack:
                     self.optimiser.state[own] = state
 
     def states(self, name: str) -> list[dict[str, Any]]:
-        """What each loop's optimiser knows of the weights of this name; empty: nothing yet."""
-        pairs = zip(self.loops, self.own, strict=True)
-        return [loop.optimiser.state.get(own[name], {}) for loop, own in pairs]
+        """What each optimiser knows of the weights of this name; empty: nothing yet."""
+        pairs = zip(self.learners, self.own, strict=True)
+        return [it.optimiser.state.get(own[name], {}) for it, own in pairs]
 
-    def move(self, rate: float) -> None:
+    def move(self) -> None:
         """One step of the optimiser."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         if self.known != len(self.optimiser.state):
@@ -99,24 +90,24 @@ class Stack:
             self.known = len(self.optimiser.state)
 
     def tell_moments(self) -> None:
-        """Have the loops find theirs: rows of common ones."""
+        """Have the learners find theirs: rows of common ones."""
         state = self.optimiser.state
         for name, row in self.rows.items():
-            for i, (loop, own) in enumerate(zip(self.loops, self.own, strict=True)):
+            for i, (it, own) in enumerate(zip(self.learners, self.own, strict=True)):
                 if row in state:
                     moments = {what: state[row][what][i] for what in MOMENTS}
-                    loop.optimiser.state[own[name]] = {"step": state[row]["step"], **moments}
+                    it.optimiser.state[own[name]] = {"step": state[row]["step"], **moments}
         for column in self.apart.values():
-            for loop, weight in zip(self.loops, column, strict=True):
+            for it, weight in zip(self.learners, column, strict=True):
                 if weight in state:
-                    loop.optimiser.state[weight] = state[weight]
+                    it.optimiser.state[weight] = state[weight]
 
     def clipped(self, limit: float) -> Float[Tensor, " lanes"]:
         """The norm of each lane's gradients, which then are made no longer than `limit`; 0: any."""
         rows = {n: row.grad for n, row in self.rows.items() if row.grad is not None}
         apart = {n: [w.grad for w in c if w.grad is not None] for n, c in self.apart.items()}
         norms = []
-        for name in self.own[0]:  # in the order in which a loop has them
+        for name in self.own[0]:  # in the order in which a model has them
             if name in rows:
                 norms.append(torch.linalg.vector_norm(rows[name].flatten(1), dim=1))
             elif apart.get(name):
@@ -131,10 +122,10 @@ class Stack:
                     grad.mul_(factor)
         return found
 
-    def average(self, decay: float, step: int) -> None:
+    def average(self, share: float | Tensor) -> None:
         """Move the averaged weights, if there are any."""
         if self.averaged:
-            optim.average(self.averaged, self.moving(), decay, step)
+            optim.average(self.averaged, self.moving(), share)
 
 
 def columns(lanes: Sequence[Mapping[str, nn.Parameter]]) -> list[tuple[str, list[nn.Parameter]]]:
