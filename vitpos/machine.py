@@ -35,6 +35,7 @@ class Machine:
     threads: int
     attention: str  # explicit sdpa
     compile: str = "off"  # auto on off
+    lanes: bool = False  # whether it is trained with others as a lane
 
     @property
     def dtype(self) -> torch.dtype:
@@ -156,7 +157,8 @@ def describe(machine: Machine) -> dict[str, Any]:
     names = ("vitpos", "torch", "numpy", "safetensors", "hydra-core")
     device = machine.device
     fast = {"compile": machine.compile} if machine.compiles or machine.records else {}
-    return fast | {
+    together = {"lanes": True} if machine.lanes else {}
+    return fast | together | {
         "device": str(device),
         "precision": machine.precision,
         "threads": machine.threads,

@@ -53,7 +53,8 @@ def changes(folder: RunFolder, loop: Loop) -> list[str]:
     if before["data"].get("digest") != after["data"]["digest"]:
         raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
     then, today = before["machine"], after["machine"]
-    found = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
+    known = [key for key in (*today, "lanes") if key not in ("git", "cores")]
+    found = [key for key in dict.fromkeys(known) if then.get(key) != today.get(key)]
     return found + [f"plugin {name}" for name in moved(before, after)]
 
 

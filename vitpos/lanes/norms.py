@@ -20,10 +20,10 @@ EPSILON = 1e-5
 def layer_norm(
     x: Tokens, weight: Float[Tensor, "lanes dim"], bias: Float[Tensor, "lanes dim"]
 ) -> Tokens:
-    """Ba et al. 2016, https://arxiv.org/abs/1607.06450, over the last dimension, in float32."""
+    """Ba et al. 2016, https://arxiv.org/abs/1607.06450, over the last dimension."""
     if x.device.type == "cpu":
         return Normed.apply(x, weight, bias)
-    plain = F.layer_norm(x.float(), x.shape[-1:], eps=EPSILON)
+    plain = F.layer_norm(x, x.shape[-1:], eps=EPSILON)
     return torch.addcmul(bias[:, None, None], plain, weight[:, None, None])
 
 
@@ -33,9 +33,9 @@ class Normed(torch.autograd.Function):
     @staticmethod
     @override
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x = x.float().contiguous()
+        x = x.contiguous()
         y = torch.empty_like(x)
-        mean = x.new_empty(*x.shape[:-1], 1)
+        mean = weight.new_empty(*x.shape[:-1], 1)  # of half precision too in float32
         rstd = torch.empty_like(mean)
         call = torch.ops.aten.native_layer_norm.out
         for i in range(len(x)):
@@ -50,7 +50,7 @@ class Normed(torch.autograd.Function):
         x, weight, bias, mean, rstd = ctx.saved_tensors
         of_x, of_weight, of_bias = map(torch.empty_like, (x, weight, bias))
         call = torch.ops.aten.native_layer_norm_backward.out
-        grad = grad.float().contiguous()
+        grad = grad.contiguous()
         for i in range(len(x)):
             call(grad[i], x[i], x.shape[-1:], mean[i], rstd[i], weight[i], bias[i], [True] * 3,
                  out0=of_x[i], out1=of_weight[i], out2=of_bias[i])  # fmt: skip

@@ -4,6 +4,7 @@ Each run stays a `train.Loop` whose tensors are rows of those trained here. So i
 and is gone on with by itself, and none of that need be told twice.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -21,6 +22,7 @@ class Lanes:
     def __init__(self, loops: Sequence[Loop]) -> None:
         self.loops, self.first = loops, loops[0]
         self.learner = LaneLearner(loops)
+        self.trained = 0.0  # when the last step was done, by `time.monotonic`
 
     def run_to_end(self) -> Iterator[list[Event]]:
         """Go on from where the loops are; after each step, what happened in each lane.
@@ -45,6 +47,7 @@ class Lanes:
     def events(self, epoch: int) -> list[Event]:
         """What a step that was just made means for each lane."""
         over = self.first.step % self.first.steps_per_epoch == 0
+        self.trained = time.monotonic()
         waits = self.first.machine.device.type != "cpu"  # for the end of the epoch
         if not over and (waits or (self.learner.first_bad == torch.inf).all()):
             return [Step(self.first.step, epoch + 1)] * len(self.loops)

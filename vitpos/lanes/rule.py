@@ -1,0 +1,100 @@
+"""Which runs may be lanes, and how many lanes are worth it.
+
+Measured on a CPU (AMD EPYC with AVX-512 bfloat16 and no matrix unit, one thread, patches of 7 on
+digits, 4 blocks of 64 channels, eight lanes against eight steps one after the other): 1.5 times as
+fast in bfloat16 at 64 images a step, 1.2 at 256; in float32 1.0, because there arithmetic and not
+calls are what takes the time. For GPUs the rule is reckoned and not measured: below `LAUNCHES` the
+device waits for its next kernel most of the time.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from vitpos import machine
+from vitpos.schema import Run
+
+TOLERANCE = 3e-3  # absolute, of weights after 150 steps, whatever the device; none on one CPU thread
+MOST = 8  # lanes that are chosen unasked
+FEWEST = 4  # below it little is gained, and one process for each run is safer
+SMALL = 2.5e8  # multiplications of a CPU's pass below which calls count
+LAUNCHES = 0.3e-3  # seconds: a step that moves its bytes in less waits for launches
+BANDWIDTH = 3e12  # bytes a second of the GPUs that the rule was made for
+TENSORS = 102  # [tokens, dim] that a block moves in a step, forward and backward, once compiled
+STILL = {"shift": 0.0, "jitter": 1.0, "rescale": 1.0, "local": 0.0}
+
+
+def forbidden(run: Run) -> str:
+    """Why a run cannot be a lane; empty if it can."""
+    device = machine.find_device(run.device)
+    if device.type not in ("cpu", "cuda"):
+        return f"there are no lanes on {device.type}"
+    if machine.find_precision(run.precision, device) == "fp16":
+        return "each lane would need a scale of its own in fp16"
+    if device.type == "cpu" and run.compile == "on":
+        return "lanes are not compiled on a CPU"
+    if device.type == "cuda" and draws(run):
+        return "on a GPU lanes cannot draw dropout, stochastic depth or moved coordinates"
+    return ""
+
+
+def draws(run: Run) -> bool:
+    """Whether something in a step is random, or could be: plugins are not known."""
+    backbone = run.backbone
+    return bool(backbone.dropout or backbone.drop_path) or any(
+        not str(options.get("_target_", "")).startswith("vitpos.") or moves(options)
+        for options in run.embedding.values()
+    )
+
+
+def moves(options: Mapping[str, Any]) -> bool:
+    """Whether coordinates are moved while training."""
+    return options.get("augment", STILL) != STILL
+
+
+def faster(run: Run) -> bool:
+    """Whether lanes are faster than one run after the other."""
+    device = machine.find_device(run.device)
+    if device.type == "cuda":
+        return seconds(run) < LAUNCHES
+    precision = machine.find_precision(run.precision, device)
+    return precision == "bf16" and work(run) < SMALL
+
+
+def tokens(run: Run) -> int:
+    """Of one image."""
+    return (run.dataset.size // run.patch.size) ** 2
+
+
+def weights(run: Run) -> int:
+    """Of the blocks, about."""
+    return 12 * run.backbone.depth * run.backbone.dim**2
+
+
+def work(run: Run) -> float:
+    """Multiplications of one pass of one block on a CPU, forward."""
+    images = min(run.training.batch_size, machine.CPU_MICRO_BATCH)
+    return weights(run) / run.backbone.depth * tokens(run) * images
+
+
+def seconds(run: Run) -> float:
+    """Of a step that does nothing but move its bytes, in half precision."""
+    moved = run.training.batch_size * tokens(run) * run.backbone.dim * run.backbone.depth
+    return (2 * TENSORS * moved + 38 * weights(run)) / BANDWIDTH
+
+
+def count(run: Run, asked: int, seeds: int, members: int, slots: int) -> int:
+    """How many lanes the next process has; 1: it has a single run.
+
+    `asked` is what was said, 0 nothing; `seeds` are to do of this arm, `members` of all arms.
+    Unasked no slot is left without work, and seeds are shared out in equal parts.
+    """
+    if forbidden(run):
+        return 1
+    if asked:
+        return min(asked, seeds)
+    most = min(MOST, seeds, -(-members // max(1, slots)))
+    if most < FEWEST or not faster(run):
+        return 1
+    return -(-seeds // -(-seeds // most))
