@@ -158,19 +158,23 @@ def describe(machine: Machine) -> dict[str, Any]:
     device = machine.device
     fast = {"compile": machine.compile} if machine.compiles or machine.records else {}
     together = {"lanes": True} if machine.lanes else {}
-    return fast | together | {
-        "device": str(device),
-        "precision": machine.precision,
-        "threads": machine.threads,
-        "attention": machine.attention,
-        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-        "cpu": cpu_name(),
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {name: package_version(name) for name in names},
-        "git": commit(),
-    }
+    return (
+        fast
+        | together
+        | {
+            "device": str(device),
+            "precision": machine.precision,
+            "threads": machine.threads,
+            "attention": machine.attention,
+            "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+            "cpu": cpu_name(),
+            "cores": os.cpu_count(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+            "versions": {name: package_version(name) for name in names},
+            "git": commit(),
+        }
+    )
 
 
 def package_version(name: str) -> str | None:

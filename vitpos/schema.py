@@ -14,7 +14,8 @@ def value(**limits: Any) -> Any:
     """A field with limits: at_least, at_most, above, below, one_of.
 
     `absent` is what runs have whose config is older than the field: the value that changes nothing.
-    `truth` are the words for true and false, which YAML makes of ``on`` and ``off``.
+    `truth` are the words for true and false, which YAML makes of ``on`` and ``off``; `words` stand
+    for other values.
     """
     return field(metadata=limits)
 
@@ -143,6 +144,7 @@ class Launching:
     member_seconds: float | None = value(above=0)
     silent_seconds: float | None = value(above=0)
     grace_seconds: float = value(above=0)
+    lanes: int = value(at_least=0, at_most=256, words={"auto": 0}, absent=0)
 
 
 @dataclass(frozen=True, kw_only=True)

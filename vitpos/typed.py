@@ -67,6 +67,8 @@ def member(f: "Field[Any]", kind: Any, data: object, path: str, report: Report) 
     problems: list[Problem] = []
     if isinstance(data, bool):
         data = f.metadata.get("truth", {}).get(data, data)
+    if isinstance(data, str):
+        data = f.metadata.get("words", {}).get(data, data)
     result = typed(kind, data, path, problems.append)
     if not problems and result is not None and f.metadata:
         for item in result if isinstance(result, list) else [result]:

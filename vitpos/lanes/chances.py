@@ -23,9 +23,7 @@ class Chances:
             [torch.rand(shape, generator=g, device=g.device) for g in self.generators]
         )
 
-    def dropout(
-        self, x: Float[Tensor, "lanes ..."], share: float
-    ) -> Float[Tensor, "lanes ..."]:
+    def dropout(self, x: Float[Tensor, "lanes ..."], share: float) -> Float[Tensor, "lanes ..."]:
         """Dropout as `torch.nn.Dropout` does it on a CPU: the same numbers become zero."""
         kept = torch.empty_like(x)
         for row, generator in zip(kept, self.generators, strict=True):

@@ -1,19 +1,18 @@
 """Several runs of one arm brought to their ends in one process, each with a folder of its own.
 
 Runs that have made as many steps go on together, one such set after the other: a crash between the
-checkpoints of two lanes leaves them apart, and they stay so. A set of one is a run alone, trained as
-a lane. A lane that diverges ends there; anything else that goes wrong ends all that are not over.
+checkpoints of two lanes leaves them apart, and they stay so. A set may be one lane. One that
+diverges ends there; whatever else goes wrong ends all that are not over.
 """
 
 import signal
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from vitpos import build, experiment, machine, plugins
-from vitpos.errors import IN_RUN, BadInput, BadRun, Interrupted
+from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted
 from vitpos.lanes.lane import Asked, Lane
 from vitpos.lanes.rule import TOLERANCE
 from vitpos.lanes.steps import Lanes
@@ -21,23 +20,23 @@ from vitpos.machine import Machine
 from vitpos.memory import resources
 from vitpos.origin import changes, origin
 from vitpos.runs import RunFolder
+from vitpos.schema import Run
 from vitpos.signals import Leave, Stop
 from vitpos.train import Epoch, Loop
 
 Set = tuple[int, Machine]  # what runs have in common that can be trained together
 
 
-def train(asked: Sequence[Asked]) -> list[Path]:
-    """Begin these runs or go on with them, to their ends; where they are, in their order.
+def train(asked: Sequence[Asked]) -> list[Path | Diverged]:
+    """Begin these runs or go on with them, to their ends; where each is, or how it diverged.
 
-    Raises what a run alone would raise: `Diverged` at the end, if any did, and the others are over.
+    Raises what a run alone would raise, but for divergence.
     """
     with Stop() as stop, ExitStack() as held:
         folders = [opened(one, held) for one in asked]
         over = [folder is not None and folder.is_over() for folder in folders]
-        todo = [(one, folder) for one, folder, done in zip(asked, folders, over, strict=True)
-                if not done]  # fmt: skip
-        lanes = made(todo, stop, held)
+        todo = [n for n, done in enumerate(over) if not done]
+        lanes = made([(asked[n], folders[n]) for n in todo], stop, held)
         sets: dict[Set, list[Lane]] = {}
         for lane in lanes:
             sets.setdefault((lane.loop.step, lane.loop.machine), []).append(lane)
@@ -47,12 +46,9 @@ def train(asked: Sequence[Asked]) -> list[Path]:
                 bring_to_their_ends(together, stop)
         except BaseException as error:
             raise abandoned(lanes, error) from error
-    for lane in lanes:
-        if lane.error is not None:
-            raise lane.error
-    known = {one.run.seed: lane.folder.path for (one, _), lane in zip(todo, lanes, strict=True)}
-    pairs = zip(asked, folders, strict=True)
-    return [known[one.run.seed] if folder is None else folder.path for one, folder in pairs]
+    ends: dict[int, Path | Diverged] = {n: f.path for n, f in enumerate(folders) if f is not None}
+    ends |= {n: lane.error or lane.folder.path for n, lane in zip(todo, lanes, strict=True)}
+    return [ends[n] for n in range(len(asked))]
 
 
 def opened(asked: Asked, held: ExitStack) -> RunFolder | None:
@@ -64,9 +60,7 @@ def opened(asked: Asked, held: ExitStack) -> RunFolder | None:
     return folder
 
 
-def made(
-    todo: Sequence[tuple[Asked, RunFolder | None]], stop: Stop, held: ExitStack
-) -> list[Lane]:
+def made(todo: Sequence[tuple[Asked, RunFolder | None]], stop: Stop, held: ExitStack) -> list[Lane]:
     """Loops at their steps, each with its folder; nothing is written before all can begin."""
     loops: list[Loop] = []
     for asked, folder in todo:
@@ -81,9 +75,9 @@ def made(
             raise BadRun(f"{place}: {error}", error.problems[0].hint) from error
     stop.patient = True
     found = []
-    for (asked, folder), its in zip(todo, loops, strict=True):
-        if folder is None:
-            folder = RunFolder.create(its.run, asked.overrides)
+    for (asked, before), its in zip(todo, loops, strict=True):
+        folder = before or RunFolder.create(its.run, asked.overrides)
+        if before is None:
             held.enter_context(folder.locked())
             folder.update(**origin(its.run, its))
         else:
@@ -92,7 +86,7 @@ def made(
     return found
 
 
-def loop(run: experiment.Run, asked: Asked, first: Loop | None) -> Loop:
+def loop(run: Run, asked: Asked, first: Loop | None) -> Loop:
     """The loop of a run; the images are those of the first."""
     if first is None:
         found = experiment.prepare(run, asked.show)

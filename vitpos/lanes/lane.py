@@ -3,7 +3,6 @@
 What is written is what `vitpos.experiment` writes of a run alone.
 """
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace

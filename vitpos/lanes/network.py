@@ -14,7 +14,6 @@ from vitpos.lanes.shapes import Images, Scores, Tokens
 from vitpos.lanes.speaking import LaneSite, Speech
 from vitpos.vit import Block, Branch, ViT
 
-
 VECTOR = 16  # outputs: products of other widths have other bits in a batch of them on CPUs
 
 
@@ -114,11 +113,13 @@ class Weights:
         return self.weights.get(self.prefix + name)
 
     def linear(self, name: str, x: Tensor, rows: slice = slice(None)) -> Tensor:
-        """`torch.nn.Linear` in each lane, or some of its rows; `x` is [lanes, batch, ..., inputs]."""
+        """`torch.nn.Linear` in each lane, or some of its rows, of [lanes, batch, ..., inputs]."""
         weight = self.weights[f"{self.prefix}{name}.weight"][:, rows]
         bias = self.weights[f"{self.prefix}{name}.bias"][:, rows]
         if weight.shape[1] % VECTOR and x.device.type == "cpu":
-            return torch.stack([F.linear(*of_lane) for of_lane in zip(x, weight, bias, strict=True)])
+            return torch.stack(
+                [F.linear(*of_lane) for of_lane in zip(x, weight, bias, strict=True)]
+            )
         return torch.baddbmm(bias[:, None], x.flatten(1, -2), weight.mT).unflatten(1, x.shape[1:-1])
 
     def norm(self, name: str, x: Tokens) -> Tokens:

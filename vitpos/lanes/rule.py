@@ -10,15 +10,15 @@ device waits for its next kernel most of the time.
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from vitpos import machine
 from vitpos.schema import Run
 
-TOLERANCE = 3e-3  # absolute, of weights after 150 steps, whatever the device; none on one CPU thread
+TOLERANCE = (
+    3e-3  # absolute, of weights after 150 steps, whatever the device; none on one CPU thread
+)
 MOST = 8  # lanes that are chosen unasked
 FEWEST = 4  # below it little is gained, and one process for each run is safer
-SMALL = 2.5e8  # multiplications of a CPU's pass below which calls count
+SMALL = 2e8  # multiplications of a CPU's pass, forward, below which calls count
 LAUNCHES = 0.3e-3  # seconds: a step that moves its bytes in less waits for launches
 BANDWIDTH = 3e12  # bytes a second of the GPUs that the rule was made for
 TENSORS = 102  # [tokens, dim] that a block moves in a step, forward and backward, once compiled

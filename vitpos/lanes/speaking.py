@@ -69,13 +69,13 @@ class Speech:
     def read(self, q: Heads, k: Heads, v: Heads, at: LaneSite, implementation: str) -> Heads:
         """What each token reads: all that positions have to do with inside attention."""
         if self.once:
-            folded = (x.flatten(0, 1) for x in (q, k, v))
-            found = alone(self.positions[0], *folded, at.of_all(), implementation)
+            q, k, of_all = (x.flatten(0, 1) for x in (q, k, v))
+            found = alone(self.positions[0], q, k, of_all, at.of_all(), implementation)
             return found.unflatten(0, v.shape[:2])
         if self.of_values:
-            rows = zip(self.positions, q, k, v, strict=True)
-            return torch.stack([alone(p, *qkv, at.of(i), implementation)
-                                for i, (p, *qkv) in enumerate(rows)])  # fmt: skip
+            positions = enumerate(self.positions)
+            rows = [alone(p, q[i], k[i], v[i], at.of(i), implementation) for i, p in positions]
+            return torch.stack(rows)
         q, k = self.ask("heads", [q, k], at)
         gather = LaneAttend(q, k, self.logits(q, k, at), v.shape[-1] ** -0.5, implementation)
         return gather(v.flatten(0, 1)).unflatten(0, v.shape[:2])

@@ -37,7 +37,7 @@ class Stack:
 
     def weights(self) -> dict[str, Tensor]:
         """All but those of position embeddings, [lanes, ...], for one pass."""
-        few = {n: torch.stack(c) for n, c in self.apart.items() if not n.startswith("position.")}
+        few = {n: torch.stack([*c]) for n, c in self.apart.items() if not n.startswith("position.")}
         return self.rows | few
 
     def moving(self) -> list[Tensor]:

@@ -9,22 +9,22 @@ import ctypes
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vitpos import outcome, plain, plugins
-from vitpos.errors import BadInput, BadRun
+from vitpos.errors import BadInput, BadRun, Diverged, Locked
 from vitpos.records import Record
 from vitpos.sweeps import claims, frozen, progress
 from vitpos.sweeps.claims import Claim
 from vitpos.sweeps.plan import Member
+from vitpos.sweeps.telling import Telling
+from vitpos.sweeps.together import as_lane
 
 PARENT = "VITPOS_SWEEP"  # in the environment: the process that must not be outlived
 PR_SET_PDEATHSIG = 1  # of prctl(2)
-PAUSE = 0.3  # seconds between two things that are told
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Asked:
     """What was typed."""
 
     plan: Path
-    number: int
+    numbers: Sequence[int]  # one, or several of an arm
     threads: int
     until: int | None
     plugins: Sequence[str]
@@ -42,7 +42,8 @@ def asked(words: Sequence[str]) -> Asked:
     """Read it, as `launchers.base.Task.words` writes it."""
     reader = argparse.ArgumentParser(prog="python -m vitpos.sweeps.member", description=__doc__)
     reader.add_argument("plan", type=Path)
-    reader.add_argument("number", type=int, help="of the member in the plan, from 0")
+    numbers = "of the member in the plan, from 0; several seeds of an arm are lanes"
+    reader.add_argument("numbers", type=int, nargs="+", help=numbers, metavar="number")
     reader.add_argument("--threads", type=int, default=0, help="of the CPU; 0: as the run says")
     reader.add_argument("--until", type=int, help="stop after so many epochs, to go on later")
     reader.add_argument("--plugin", action="append", default=[], dest="plugins")
@@ -74,32 +75,93 @@ def follow_parent() -> None:
 
 
 def work(told: Asked) -> None:
-    """Bring the member to its end; what is in its way is raised."""
+    """Bring the members to their ends; what is in their way is raised."""
     plugins.trust(told.plugins)
     members = frozen.thaw(told.plan).members
-    if not 0 <= told.number < len(members):
-        raise BadInput(f"{told.plan} has no member {told.number}: they are 0 to {len(members) - 1}")
-    member = members[told.number]
-    with claims.claimed(Path(member.run.outputs), member.identity) as claim:
+    for number in told.numbers:
+        if not 0 <= number < len(members):
+            message = f"{told.plan} has no member {number}: they are 0 to {len(members) - 1}"
+            raise BadInput(message)
+    with ExitStack() as held:
+        mine = taken([members[number] for number in told.numbers], held)
+        todo = [one for one in mine if one.before is None or one.before.status != "finished"]
+        lost = None
+        if any(one.is_lane for one in todo) or len(todo) > 1:
+            lost = train_together(todo, told)
+        elif todo:
+            todo[0].path = train(todo[0], told)
+        for one in mine:
+            if one.path is not None:
+                one.claim.tell(path=str(one.path))
+                evaluate(one.member, one.path, told.plan)
+        if lost is not None:
+            raise lost
+
+
+@dataclass
+class Mine:
+    """A member that this process has the claim on."""
+
+    member: Member
+    claim: Claim
+    before: Record | None  # what was begun of it
+    path: Path | None  # once it is finished
+
+    @property
+    def is_lane(self) -> bool:
+        """Whether it was begun as a lane."""
+        return self.before is not None and as_lane(self.before.record)
+
+
+def taken(members: Sequence[Member], held: ExitStack) -> list[Mine]:
+    """Those that no other process has; raises `Locked` if that has all of them."""
+    found, lost = list[Mine](), None
+    for member in members:
+        try:
+            outputs = Path(member.run.outputs)
+            claim = held.enter_context(claims.claimed(outputs, member.identity))
+        except Locked as error:
+            lost = error
+            continue
         before = progress.begun(member)
-        if before is None or before.status != "finished":
-            path = train(member, before, told, claim)
-        else:
-            path = before.path
-        claim.tell(path=str(path))
-        evaluate(member, path, told.plan)
+        done = before is not None and before.status == "finished"
+        found.append(Mine(member, claim, before, before.path if before and done else None))
+    if lost is not None and not found:
+        raise lost
+    return found
 
 
-def train(member: Member, before: Record | None, told: Asked, claim: Claim) -> Path:
+def train(one: Mine, told: Asked) -> Path:
     """Begin the run or go on with it; where it is."""
-    plugins.check(member.run.embedding)
-    show = shown(claim)
+    plugins.check(one.member.run.embedding)
+    show = Telling(one.claim)
     from vitpos import experiment
 
-    if before is None or spoilt(before):
+    if one.before is None or spoilt(one.before):
+        run = replace(one.member.run, threads=told.threads or one.member.run.threads)
+        return experiment.start(run, one.member.words, show, told.until)
+    return experiment.resume(one.before.path, show, told.until)
+
+
+def train_together(todo: Sequence[Mine], told: Asked) -> Diverged | None:
+    """Several as lanes; what became of the first that diverged."""
+    from vitpos.lanes import group
+    from vitpos.lanes.lane import Asked as Lane
+
+    asked = []
+    for number, one in enumerate(todo):
+        member, before = one.member, one.before
         run = replace(member.run, threads=told.threads or member.run.threads)
-        return experiment.start(run, member.words, show, told.until)
-    return experiment.resume(before.path, show, told.until)
+        place = before.path if before is not None and not spoilt(before) else None
+        show = Telling(one.claim, member.title if number else "")
+        asked.append(Lane(run, member.words, show, place))
+    lost = None
+    for one, end in zip(todo, group.train(asked), strict=True):
+        if isinstance(end, Diverged):
+            lost = lost or end
+        else:
+            one.path = end
+    return lost
 
 
 def spoilt(run: Record) -> bool:
@@ -120,38 +182,6 @@ def evaluate(member: Member, path: Path, plan: Path) -> None:
     for _, _, *words in missing:
         row = evaluate(path, words, silent, plain.say, known)
         plain.say(f"{' '.join(words)}: {row['accuracy']:.2%}")
-
-
-def shown(claim: Claim) -> Any:
-    """Lines for the log, and for the sweep how far it is."""
-    from vitpos.terminal.screen import Plain
-
-    class Told(Plain):
-        """Tells a few times a second."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.last_told = 0.0
-
-        def tell(self, **facts: Any) -> None:
-            """Not more often than is looked."""
-            if time.monotonic() - self.last_told >= PAUSE:
-                claim.tell(**facts)
-                self.last_told = time.monotonic()
-
-        def work(self, done: int, total: int, what: str) -> None:
-            super().work(done, total, what)
-            self.tell(work=f"{what}: {done} of {total}")
-
-        def begin(self, folder: Path, facts: dict[str, Any]) -> None:
-            super().begin(folder, facts)
-            claim.tell(path=str(folder), step=facts["from_step"], steps=facts["steps"])
-
-        def step(self, step: int, total: int, rate: float | int) -> None:
-            super().step(step, total, rate)
-            self.tell(step=step, rate=rate)
-
-    return Told()
 
 
 if __name__ == "__main__":

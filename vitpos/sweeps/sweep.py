@@ -8,8 +8,9 @@ run: jobs of a launcher are started and polled, and what they leave on the disk 
 
 import heapq
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from vitpos import config
@@ -20,7 +21,7 @@ from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.schema import Launching
 from vitpos.signals import Leave, Stop
-from vitpos.sweeps import claims, failures, frozen, halving, launchers, progress, stock
+from vitpos.sweeps import claims, failures, frozen, halving, launchers, progress, stock, together
 from vitpos.sweeps.attempts import Attempt
 from vitpos.sweeps.conclusion import ENDED_BADLY, conclude, folders
 from vitpos.sweeps.failures import Failure
@@ -28,6 +29,7 @@ from vitpos.sweeps.halving import Word
 from vitpos.sweeps.launchers.base import Launcher, Task
 from vitpos.sweeps.plan import Plan
 from vitpos.sweeps.states import State, Watch
+from vitpos.sweeps.together import Share, Shared
 
 Launch = Callable[[Launching, Plan, Sequence[Record], Callable[[str], None]], Launcher]
 
@@ -104,7 +106,7 @@ class Sweep:
         self.plan, self.path, self.states = plan, path, states
         self.launcher, self.watch, self.options = launcher, watch, options
         self.todo: list[int] = []  # numbers of members; the smallest comes first
-        self.running: dict[int, Attempt] = {}  # by slot
+        self.running: dict[int, list[Attempt]] = {}  # by slot: one, or lanes of one process
         self.waiting: list[int] = []  # for what the rule for early stopping decides
         self.words: dict[int, Word] = {}  # what it said of those that were started
         self.rule = halving.rule(plan, states)
@@ -154,7 +156,7 @@ class Sweep:
             number = heapq.heappop(self.todo)
             word = self.rule.say(number) if self.is_to_do(number) else None
             if word is not None and word.kind == "go":
-                self.start(number, free.pop(0), word)
+                self.start([number, *self.mates(number)], free.pop(0), word)
             elif word is not None and word.kind == "wait":
                 self.waiting.append(number)
             elif word is not None:
@@ -184,33 +186,57 @@ class Sweep:
         self.elsewhere[number] = time.monotonic() + AGAIN
         self.change(number, replace(self.states[number], kind="elsewhere"))
 
-    def start(self, number: int, slot: int, word: Word) -> None:
-        """Give a member a slot, as far as it may go."""
-        member = self.plan.members[number]
-        where = place(member.run).expanduser().absolute()
+    def mates(self, number: int) -> list[int]:
+        """Other seeds of its arm that are to do, which the same process shall have as lanes."""
+        found = together.mates(
+            self.plan, number, self.todo, self.options, self.launcher.slots, self.budget
+        )
+        self.todo = [other for other in self.todo if other not in found]
+        heapq.heapify(self.todo)
+        return [other for other in found if self.is_to_do(other)]
+
+    def start(self, numbers: Sequence[int], slot: int, word: Word) -> None:
+        """Give members a slot, as far as they may go; one process has all of them."""
+        first, *others = numbers
+        where = place(self.plan.members[first].run).expanduser().absolute()
         log = where.parent / "logs" / f"{where.name}.log"
         with disk_errors(log):
             make_folder(log.parent)
         before = log.stat().st_size if log.exists() else 0
-        job = self.launcher.start(Task(self.path, number, log, 0, word.epoch), slot)
-        attempt = Attempt(member, number, slot, job, log, self.options)
-        attempt.log_start = before
-        self.running[slot], self.words[number] = attempt, word
-        self.change(number, replace(attempt.state(), path=self.states[number].path))
+        task = Task(self.path, first, log, 0, word.epoch, tuple(others))
+        job = Shared(self.launcher.start(task, slot))
+        self.running[slot] = []
+        for number in numbers:
+            member = self.plan.members[number]
+            attempt = Attempt(member, number, slot, Share(job), log, self.options)
+            attempt.log_start = before
+            self.running[slot].append(attempt)
+            self.words[number] = word
+            self.change(number, replace(attempt.state(), path=self.states[number].path))
+
+    def attempts(self) -> Iterator[Attempt]:
+        """All members that run."""
+        return chain.from_iterable(self.running.values())
 
     def follow(self) -> None:
         """See how far those are that run."""
-        for attempt in self.running.values():
-            if attempt.look():
-                self.change(attempt.number, attempt.state())
+        for attempts in self.running.values():
+            alive = max(attempt.alive for attempt in attempts)  # one moves, and so do all
+            for attempt in attempts:
+                attempt.alive = alive
+                if attempt.look():
+                    self.change(attempt.number, attempt.state())
 
     def collect(self) -> None:
         """Take note of those that are over."""
-        for slot, attempt in list(self.running.items()):
-            code = attempt.poll()
+        for slot, attempts in list(self.running.items()):
+            codes = [attempt.poll() for attempt in attempts]
+            code = codes[-1]
             if code is not None:
                 del self.running[slot]
-                self.close(attempt, code)
+                for attempt in attempts:
+                    shared = len(attempts) > 1
+                    self.close(attempt, together.own_code(attempt.member, code) if shared else code)
 
     def close(self, attempt: Attempt, code: int) -> None:
         """One is over: what it is now, told to all who should know."""
@@ -258,13 +284,13 @@ class Sweep:
 
     def halt(self) -> None:
         """Tell all to save and end."""
-        for attempt in self.running.values():
+        for attempt in self.attempts():
             if not attempt.told:
                 attempt.stop(self.options.grace_seconds)
 
     def leave(self) -> None:
         """Whatever happened here, no member is left behind."""
-        for attempt in self.running.values():
+        for attempt in self.attempts():
             attempt.stop(AT_ONCE if attempt.told else self.options.grace_seconds)
         while self.running:
             self.collect()

@@ -10,13 +10,17 @@ from vitpos import plugins
 
 @dataclass(frozen=True)
 class Task:
-    """One member of a frozen plan, and under what circumstances it shall run."""
+    """A member of a frozen plan, and under what circumstances it shall run.
+
+    `others` are more of its arm, which the same process trains as lanes beside it.
+    """
 
     plan: Path
     number: int  # of the member in the plan, from 0
     log: Path  # where its output goes
     threads: int  # of the CPU; 0: as the run says
     until: int | None  # stop after so many epochs, to go on later
+    others: tuple[int, ...] = ()
 
     def words(self) -> list[str]:
         """The command of the process."""
@@ -24,7 +28,7 @@ class Task:
 
     def arguments(self) -> list[str]:
         """What the program is told."""
-        found = [str(self.plan), str(self.number)]
+        found = [str(self.plan), *map(str, (self.number, *self.others))]
         found += [f"--threads={self.threads}"] if self.threads else []
         found += [f"--until={self.until}"] if self.until is not None else []
         return found + [word for name in plugins.TRUSTED for word in ("--plugin", name)]
