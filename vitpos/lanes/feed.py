@@ -10,7 +10,7 @@ from vitpos.feed import Feed, Plan
 
 
 class LaneFeed(Feed):
-    """What the lanes' feeds have drawn, side by side: ids [steps, lanes, batch], tables [lanes, ...].
+    """What the lanes have drawn, side by side: ids [steps, lanes, batch], tables [lanes, ...].
 
     Rates are those of the first: all lanes are of one arm and at the same step.
     """
