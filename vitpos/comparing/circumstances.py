@@ -124,7 +124,12 @@ def doubts(groups: Runs) -> list[str]:
     moved = {
         a for a, runs in groups.items() for r in runs if r.record.get("resumed_exactly") is False
     }
+    every = [run for runs in groups.values() for run in runs]
+    lanes = [run for run in every if part(run.record, "machine").get("lanes")]
     found = []
+    if 0 < len(lanes) < len(every):
+        said = f"{len(lanes)} of {counted(len(every), 'run')} were trained beside others, as lanes"
+        found.append(f"{said}: as near to runs alone as their records say")
     if dirty:
         found.append(f"code that is in no commit, only near one: {listed(sorted(dirty))}")
     if moved:

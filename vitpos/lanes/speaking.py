@@ -101,7 +101,7 @@ class LaneAttend(Attend):
     def weights(self) -> Weights:
         if self.known is None and self.terms is not None:
             logits = ((self.q * self.scale) @ self.k.mT).unflatten(0, (self.lanes, -1))
-            self.known = softmax(logits + self.terms).flatten(0, 1)
+            self.known = softmax((logits + self.terms).flatten(0, 1))
         return super().weights()
 
 
