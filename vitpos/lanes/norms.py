@@ -33,25 +33,20 @@ class Normed(torch.autograd.Function):
     @staticmethod
     @override
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x = x.contiguous()
-        y = torch.empty_like(x)
-        mean = weight.new_empty(*x.shape[:-1], 1)  # of half precision too in float32
-        rstd = torch.empty_like(mean)
-        call = torch.ops.aten.native_layer_norm.out
-        for i in range(len(x)):
-            call(x[i], x.shape[-1:], weight[i], bias[i], EPSILON,
-                 out0=y[i], out1=mean[i], out2=rstd[i])  # fmt: skip
-        ctx.save_for_backward(x, weight, bias, mean, rstd)
-        return y
+        shape = x.shape[-1:]
+        lanes = zip(x.contiguous(), weight, bias, strict=True)
+        found = [torch.native_layer_norm(row, shape, w, b, EPSILON) for row, w, b in lanes]
+        values, means, spreads = zip(*found, strict=True)
+        ctx.save_for_backward(x, weight, bias, *means, *spreads)
+        return torch.stack(values)
 
     @staticmethod
     @override
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight, bias, mean, rstd = ctx.saved_tensors
-        of_x, of_weight, of_bias = map(torch.empty_like, (x, weight, bias))
-        call = torch.ops.aten.native_layer_norm_backward.out
-        grad = grad.contiguous()
-        for i in range(len(x)):
-            call(grad[i], x[i], x.shape[-1:], mean[i], rstd[i], weight[i], bias[i], [True] * 3,
-                 out0=of_x[i], out1=of_weight[i], out2=of_bias[i])  # fmt: skip
+        x, weight, bias, *moments = ctx.saved_tensors
+        means, spreads = moments[: len(x)], moments[len(x) :]
+        call, shape = torch.ops.aten.native_layer_norm_backward, x.shape[-1:]
+        lanes = zip(grad.contiguous(), x, means, spreads, weight, bias, strict=True)
+        found = [call(g, row, shape, m, s, w, b, [True] * 3) for g, row, m, s, w, b in lanes]
+        of_x, of_weight, of_bias = (torch.stack(column) for column in zip(*found, strict=True))
         return of_x, of_weight, of_bias
