@@ -112,10 +112,12 @@ class Weights:
         """None if there is none."""
         return self.weights.get(self.prefix + name)
 
-    def linear(self, name: str, x: Tensor, rows: slice = slice(None)) -> Tensor:
+    def linear(self, name: str, x: Tensor, rows: slice | None = None) -> Tensor:
         """`torch.nn.Linear` in each lane, or some of its rows, of [lanes, batch, ..., inputs]."""
-        weight = self.weights[f"{self.prefix}{name}.weight"][:, rows]
-        bias = self.weights[f"{self.prefix}{name}.bias"][:, rows]
+        weight = self.weights[f"{self.prefix}{name}.weight"]
+        bias = self.weights[f"{self.prefix}{name}.bias"]
+        if rows is not None:  # a slice of all would cost a copy of its gradient
+            weight, bias = weight[:, rows], bias[:, rows]
         if weight.shape[1] % VECTOR and x.device.type == "cpu":
             return torch.stack(
                 [F.linear(*of_lane) for of_lane in zip(x, weight, bias, strict=True)]

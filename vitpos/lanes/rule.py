@@ -1,10 +1,20 @@
 """Which runs may be lanes, and how many lanes are worth it.
 
-Measured on a CPU (AMD EPYC with AVX-512 bfloat16 and no matrix unit, one thread, patches of 7 on
-digits, 4 blocks of 64 channels, eight lanes against eight steps one after the other): 1.5 times as
-fast in bfloat16 at 64 images a step, 1.2 at 256; in float32 1.0, because there arithmetic and not
-calls are what takes the time. For GPUs the rule is reckoned and not measured: below `LAUNCHES` the
-device waits for its next kernel most of the time.
+Measured on one thread of a CPU (AMD EPYC with bfloat16 in AVX-512 and no matrix unit), eight lanes
+against eight steps one after the other; more images a step do less, for arithmetic and caches then
+take the time and calls do not:
+
+=========================================  ========  =======
+network on digits                          bfloat16  float32
+=========================================  ========  =======
+4 blocks of 32, 49 tokens, 16 images       1.9       1.25
+4 blocks of 32, 16 tokens, 64 images       1.8       1.2
+4 blocks of 64, 16 tokens, 64 images       1.3-1.5   0.95
+4 blocks of 64, 16 tokens, 256 images      1.05-1.2  0.95
+=========================================  ========  =======
+
+For GPUs the rule is reckoned and not measured: below `LAUNCHES` the device waits for its next kernel
+most of the time.
 """
 
 from collections.abc import Mapping
@@ -18,7 +28,7 @@ TOLERANCE = (
 )
 MOST = 8  # lanes that are chosen unasked
 FEWEST = 4  # below it little is gained, and one process for each run is safer
-SMALL = 2e8  # multiplications of a CPU's pass, forward, below which calls count
+SMALL = {"bf16": 6e7, "fp32": 1.5e7}  # multiplications of a block's pass below which calls count
 LAUNCHES = 0.3e-3  # seconds: a step that moves its bytes in less waits for launches
 BANDWIDTH = 3e12  # bytes a second of the GPUs that the rule was made for
 TENSORS = 102  # [tokens, dim] that a block moves in a step, forward and backward, once compiled
@@ -58,8 +68,7 @@ def faster(run: Run) -> bool:
     device = machine.find_device(run.device)
     if device.type == "cuda":
         return seconds(run) < LAUNCHES
-    precision = machine.find_precision(run.precision, device)
-    return precision == "bf16" and work(run) < SMALL
+    return work(run) < SMALL[machine.find_precision(run.precision, device)]
 
 
 def tokens(run: Run) -> int:
