@@ -150,8 +150,23 @@ class Watch(TorchDispatchMode):
 @contextlib.contextmanager
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
     """A device that is not the CPU; autocast does not know it."""
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    known = torch.autocast
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: known("cpu", enabled=False))
     yield torch.device("meta")
+
+
+class Plain(torch.optim.Optimizer):
+    """Goes down the gradient by a rate that is a tensor; torch's AdamW knows only real devices."""
+
+    def __init__(self, model: torch.nn.Module, *_: object, **__: object) -> None:
+        super().__init__(model.parameters(), {"lr": torch.zeros((), device="meta")})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move each weight."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight.sub_(group["lr"] * weight.grad)
 
 
 def away(model: torch.nn.Module, run_: Run, device: torch.device) -> Loop:
@@ -159,13 +174,9 @@ def away(model: torch.nn.Module, run_: Run, device: torch.device) -> Loop:
     chosen = machine.Machine(device, "fp32", 1, "explicit")
     here = Loop(run_, build.network(run_, 10), noise(), machine.prepare(run_))
     data = noise().to(device)
-    with pytest.MonkeyPatch.context() as patch:  # torch's AdamW knows only real devices
-        patch.setattr(
-            "vitpos.step.optimiser", lambda model, *_, **__: torch.optim.SGD(model.parameters())
-        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vitpos.step.optimiser", Plain)
         it = Loop(run_, model, data, chosen)
-    for group in it.learner.optimiser.param_groups:
-        group["lr"] = torch.zeros((), device=device)
     it.feed.tables = {n: t.to(device) for n, t in here.augment.drawn(0).items()}
     return it
 
