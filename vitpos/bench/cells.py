@@ -1,0 +1,140 @@
+"""What a bench found, as text: titles, cells and the lines below, for whoever draws tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vitpos.words import bytes_words, count_words, seconds_words
+
+Row = Mapping[str, Any]
+NOTHING = "–"
+
+
+class Sheet(NamedTuple):
+    """One table."""
+
+    title: str
+    titles: list[str]
+    lines: list[list[str]]  # cells as text, the name first
+    below: list[str]
+
+
+def sheets(part: Mapping[str, Any]) -> list[Sheet]:
+    """All tables of a part."""
+    return [sheet(table) for table in part["tables"]]
+
+
+def sheet(table: Mapping[str, Any]) -> Sheet:
+    """One table with the columns that any row has something for."""
+    rows = table["rows"]
+    columns = {
+        title: [cell(row) if row["state"] in ("measured", "refused", "no time") else NOTHING
+                for row in rows]
+        for title, cell in COLUMNS.items()
+    }  # fmt: skip
+    columns["times as fast" if table["kind"] == "speed" else "times the time"] = columns.pop(
+        "ratio"
+    )
+    kept = {title: cells for title, cells in columns.items() if set(cells) != {NOTHING}}
+    order = sorted(kept, key=lambda title: list(ORDER).index(title))
+    lines = [[row["name"], *(kept[t][n] for t in order)] for n, row in enumerate(rows)]
+    return Sheet(table["table"], ["", *order], lines, below(table))
+
+
+def below(table: Mapping[str, Any]) -> list[str]:
+    """What must be known to read it."""
+    said = []
+    if table["state"] != "measured":
+        said.append(f"{table['state']}: {table['why']}")
+    else:
+        others = table["others"]
+        busy = "" if others is None or others < 0.1 else f"; others used {others:.1f} cores"
+        moved = table["reference_spread"]
+        varied = f"; {table['reference']} itself varied by {moved:.0%}" if moved else ""
+        forced = "; forced" if table["forced"] else ""
+        said.append(f"{table['rounds']} rounds by {CLOCK[table['clock']]}{varied}{busy}{forced}")
+    for row in table["rows"]:
+        if row["state"] not in ("measured", table["state"]):
+            said.append(f"{row['name']}: {row['state']}, {row['why']}")
+    return said
+
+
+CLOCK = {"wall": "the wall's clock", "cpu": "CPU time", "device": "the GPU's clock"}
+
+
+def summed(key: str, write: Callable[[float], str]) -> Callable[[Row], str]:
+    """A median."""
+    return lambda row: write(row[key]["median"]) if key in row else NOTHING
+
+
+def plain(key: str, write: Callable[[float], str]) -> Callable[[Row], str]:
+    """A number that has no spread."""
+    return lambda row: write(row[key]) if row.get(key) is not None else NOTHING
+
+
+def ratio(row: Row) -> str:
+    """With its extremes."""
+    if "ratio" not in row:
+        return "1" if row["state"] == "measured" else NOTHING
+    found = row["ratio"]
+    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
+
+
+def duration(seconds: float) -> str:
+    """Three figures, in seconds, milliseconds or microseconds."""
+    for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def percent(share: float) -> str:
+    """A share."""
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "time": summed("seconds", duration),
+    "CPU time": summed("cpu_seconds", duration),
+    "images/s": summed("images_per_second", lambda rate: f"{rate:,.0f}"),
+    "ratio": ratio,
+    "of bf16": summed("of_bf16_ceiling", percent),
+    "of fp32": summed("of_fp32_ceiling", percent),
+    "of copy": summed("of_copy_ceiling", percent),
+    "memory": plain("peak_memory_bytes", bytes_words),
+    "kept/image": plain("kept_bytes_per_image", lambda size: f"{size / 1024:,.0f} KiB"),
+    "FLOPs/image": plain("flops_per_image", count_words),
+    "position": plain("params_embedding", count_words),
+}
+ORDER = (
+    "time", "CPU time", "images/s", "times as fast", "times the time", "of bf16", "of fp32",
+    "of copy", "memory", "kept/image", "FLOPs/image", "position",
+)  # fmt: skip
+
+
+def heading(part: Mapping[str, Any]) -> list[str]:
+    """Where and when."""
+    where = part["circumstances"]
+    versions = where["versions"]
+    names = [f"{name} {versions[name]}" for name in ("torch", "timm", "triton") if name in versions]
+    load = " to ".join(
+        f"{part[key][0]:.1f}" for key in ("load_before", "load_after") if key in part
+    )
+    chip = where["gpu"] or f"{where['cpu']}, {where['cores']} cores"
+    took = f", {seconds_words(part['seconds'])}" if "seconds" in part else ""
+    said = [f"{chip}; {', '.join(names)}; commit {where['commit']}; load {load}{took}"]
+    return said + ([f"{part['state']}: {part['why']}"] if part["state"] != "done" else [])
+
+
+def goal_lines(goals: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Each goal: its name, what it says, what is wanted, what was found, whether it is reached."""
+    return [
+        [
+            goal["id"],
+            goal["says"],
+            f"{'at least' if goal['least'] else 'at most'} {goal['wanted']:g}",
+            NOTHING if goal["found"] is None else f"{goal['found']:.3g}",
+            {True: "reached", False: "not reached", None: "unknown"}[goal["reached"]]
+            + (f": {goal['why']}" if goal["why"] else ""),
+        ]
+        for goal in goals
+    ]
