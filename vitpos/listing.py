@@ -22,7 +22,8 @@ KEYS = {
     "studies": "study=...       questions: `vitpos sweep study=...`",
 }
 FAMILIES = ("none", "additive", "rotary", "bias", "contextual", "conditional", "values", "pixels")
-TITLES = f"{'time':>6} {'':9} {'memory':>8}{'FLOPs':>7}  "
+TITLES = f"{'time':>6}{'memory':>8}{'FLOPs':>7}  "
+ROOM = 40  # columns of text beside those of costs
 NARROW, WIDE = 60, 200  # columns between which lines are fitted to the terminal
 
 
@@ -105,7 +106,7 @@ def families(found: list[Entry], width: int, costs: Costs | None = None) -> list
     Their costs stand in columns between name and text, or below it in a narrow terminal.
     """
     indent = max((len(entry.name) for entry in found), default=0) + 4
-    roomy = costs is not None and width >= indent + len(TITLES) + NARROW - 10
+    roomy = costs is not None and width >= indent + len(TITLES) + ROOM
     said = ["", *heading(costs, indent if roomy else 0)] if costs else []
     for family, members in groupby(sorted(found, key=place), key=family_of):
         said += ["", f"{family}:"]
@@ -122,7 +123,7 @@ def families(found: list[Entry], width: int, costs: Costs | None = None) -> list
 
 def heading(costs: Costs, indent: int) -> list[str]:
     """What the columns are; times what `none` takes."""
-    said = f"time (with its extremes), memory and FLOPs as multiples of none: {costs.said}"
+    said = f"time, memory and FLOPs as multiples of none: {costs.said}"
     return [said, *([f"{'':{indent}}{TITLES}"] if indent else [])]
 
 
@@ -133,8 +134,7 @@ def cells(cost: Cost | None) -> str:
     time, memory, flops = (
         "–" if share is None else f"{share:.2f}" for share in (cost.time, cost.memory, cost.flops)
     )
-    spread = "" if cost.time is None else f"{cost.time_low:.2f}-{cost.time_high:.2f}"
-    return f"{time:>6} {spread:9} {memory:>8}{flops:>7}  "
+    return f"{time:>6}{memory:>8}{flops:>7}  "
 
 
 def family_of(entry: Entry) -> str:

@@ -25,8 +25,7 @@ from vitpos import config
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.clocks import Others
 from vitpos.bench.composing import lacking
-from vitpos.bench.folders import absent
-from vitpos.bench.heats import Table
+from vitpos.bench.heats import Table, absent
 from vitpos.bench.rounds import TOO_MUCH, summary
 from vitpos.boards import board
 from vitpos.boards.placing import safe
@@ -45,7 +44,7 @@ FIRST = "the address is printed"
 def tables(bench: Bench) -> Iterator[Table]:
     """A row for each thing that one waits for."""
     if lacking():
-        yield absent(lacking())
+        yield absent("tensorboard", lacking())
         return
     arms, seeds = (ARMS // 20, SEEDS) if bench.quick else (ARMS, SEEDS)
     others = Others()

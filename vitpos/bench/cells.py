@@ -31,13 +31,36 @@ def sheet(table: Mapping[str, Any]) -> Sheet:
                 for row in rows]
         for title, cell in COLUMNS.items()
     }  # fmt: skip
-    columns["times as fast" if table["kind"] == "speed" else "times the time"] = columns.pop(
-        "ratio"
-    )
+    columns["speed-up" if table["kind"] == "speed" else "cost"] = columns.pop("ratio")
     kept = {title: cells for title, cells in columns.items() if set(cells) != {NOTHING}}
     order = sorted(kept, key=lambda title: list(ORDER).index(title))
     lines = [[row["name"], *(kept[t][n] for t in order)] for n, row in enumerate(rows)]
     return Sheet(table["table"], ["", *order], lines, below(table))
+
+
+def fitting(found: Sheet, width: int) -> Sheet:
+    """The same without columns that there is no room for, in the order of `LEAVING`."""
+    left_out = []
+    for title in LEAVING:
+        if wide(found) <= width:
+            break
+        if title in found.titles:
+            at = found.titles.index(title)
+            titles = [t for t in found.titles if t != title]
+            lines = [[c for n, c in enumerate(line) if n != at] for line in found.lines]
+            found = found._replace(titles=titles, lines=lines)
+            left_out.append(title)
+    if not left_out:
+        return found
+    said = f"left out at this width: {', '.join(left_out)}"
+    return found._replace(below=[*found.below, said])
+
+
+def wide(found: Sheet) -> int:
+    """How many columns of a terminal it needs."""
+    rows = [found.titles, *found.lines]
+    names, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return min(names, NAME) + sum(GAP + other for other in others) + 2
 
 
 def below(table: Mapping[str, Any]) -> list[str]:
@@ -76,7 +99,7 @@ def ratio(row: Row) -> str:
     if "ratio" not in row:
         return "1" if row["state"] == "measured" else NOTHING
     found = row["ratio"]
-    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
+    return f"{found['median']:.2f} ({found['min']:.2f}-{found['max']:.2f})"
 
 
 def duration(seconds: float) -> str:
@@ -101,14 +124,26 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "of fp32": summed("of_fp32_ceiling", percent),
     "of copy": summed("of_copy_ceiling", percent),
     "memory": plain("peak_memory_bytes", bytes_words),
-    "kept/image": plain("kept_bytes_per_image", lambda size: f"{size / 1024:,.0f} KiB"),
-    "FLOPs/image": plain("flops_per_image", count_words),
+    "kept": plain("kept_bytes_per_image", lambda size: f"{size / 1024:,.0f} KiB"),
+    "FLOPs": plain("flops_per_image", count_words),
     "position": plain("params_embedding", count_words),
 }
 ORDER = (
-    "time", "CPU time", "images/s", "times as fast", "times the time", "of bf16", "of fp32",
-    "of copy", "memory", "kept/image", "FLOPs/image", "position",
-)  # fmt: skip
+    "time",
+    "CPU time",
+    "images/s",
+    "speed-up",
+    "cost",
+    "of bf16",
+    "of fp32",
+    "of copy",
+    "memory",
+    "kept",
+    "FLOPs",
+    "position",
+)
+LEAVING = ("CPU time", "of copy", "kept", "FLOPs", "of fp32", "position", "images/s", "memory")
+GAP, NAME = 3, 14  # columns of a terminal: between two of a table, and of a name that is broken
 
 
 def heading(part: Mapping[str, Any]) -> list[str]:

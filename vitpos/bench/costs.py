@@ -6,6 +6,7 @@ from typing import Any
 
 from vitpos.bench import record
 from vitpos.errors import BadRun
+from vitpos.words import counted
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def read(path: Path) -> Costs:
     for table in part["tables"]:
         rows = {row["name"]: row for row in table["rows"]}
         for name, row in rows.items():
-            found.setdefault(name, cost(row, rows["none"]))
+            if name not in found or found[name].time is None:
+                found[name] = cost(row, rows["none"])
     return Costs(found, heading(part), path)
 
 
@@ -85,5 +87,5 @@ def heading(part: dict[str, Any]) -> str:
     """Where and when, in a line."""
     where = part["circumstances"]
     facts = part["tables"][0]["facts"]
-    chip = where["gpu"] or f"{where['cpu']}, {facts['threads']} threads"
+    chip = where["gpu"] or f"{where['cpu']}, {counted(facts['threads'], 'thread')}"
     return f"{chip}, batch {facts['batch']}, {where['date'][:10]}"

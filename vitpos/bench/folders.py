@@ -14,7 +14,7 @@ from pathlib import Path
 from vitpos import config, identities
 from vitpos.bench.asked import Bench
 from vitpos.bench.composing import lacking
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, Table, absent, measure
 from vitpos.bench.startup import of_processes, starter
 from vitpos.schema import Run
 
@@ -32,7 +32,7 @@ QUESTIONS = {
 def tables(bench: Bench) -> Iterator[Table]:
     """One table; of as many runs as can be made in half of the time."""
     if lacking():
-        yield absent(lacking())
+        yield absent("compare", lacking())
         return
     arms = ARMS // 10 if bench.quick else ARMS
     with tempfile.TemporaryDirectory() as temporary:
@@ -43,7 +43,7 @@ def tables(bench: Bench) -> Iterator[Table]:
         heat = Heat(
             name=f"compare, {made:,} runs",
             contenders={
-                name: Contender(starter(("-m", "vitpos", "compare", str(outputs), *words)))
+                name: Contender(starter(("-m", "vitpos", "compare", str(outputs), *words), bench))
                 for name, words in QUESTIONS.items()
             },
             reference="table",
@@ -53,14 +53,6 @@ def tables(bench: Bench) -> Iterator[Table]:
             facts={"runs": made, "arms": made // SEEDS, "seeds": SEEDS},
         )
         yield measure(heat, bench)
-
-
-def absent(why: str) -> Table:
-    """A table that cannot be made here."""
-    head = {"table": "compare", "kind": "cost", "reference": "table", "reference_spread": None}
-    row = {"name": "table", "state": "missing", "why": why}
-    state = {"clock": "wall", "rounds": 0, "forced": False, "state": "missing", "why": why}
-    return head | state | {"others": None, "facts": {}, "rows": [row]}
 
 
 def fill(outputs: Path, count: int, seeds: int, left: Callable[[], float]) -> int:

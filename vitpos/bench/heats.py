@@ -90,6 +90,24 @@ def measure(heat: Heat, bench: Bench) -> Table:
     return table
 
 
+def absent(name: str, why: str) -> Table:
+    """A table that cannot be made here."""
+    return {
+        "table": name,
+        "kind": "speed",
+        "reference": None,
+        "reference_spread": None,
+        "clock": "wall",
+        "rounds": 0,
+        "forced": False,
+        "state": "missing",
+        "why": why,
+        "others": None,
+        "facts": {},
+        "rows": [],
+    }
+
+
 def progress(heat: Heat, bench: Bench) -> Callable[[int], object]:
     """Says how far it is, and how long it will take at that pace."""
     began = time.monotonic()
@@ -110,6 +128,8 @@ def within(left: Callable[[], float], share: float) -> Callable[[], float]:
 
 def turn_seconds(heat: Heat, bench: Bench, left: float, contenders: int) -> float:
     """As long as it should be, or as short as the time that is left makes it."""
+    if not heat.seconds:
+        return 0.0
     wanted = heat.seconds / 3 if bench.quick else heat.seconds
     return max(0.01, min(wanted, left / ((bench.rounds + 1) * max(1, contenders))))
 
@@ -155,7 +175,11 @@ def failed(name: str, why: str) -> Row:
 def reason(error: BaseException) -> str:
     """One line."""
     said = (str(error).splitlines() or [""])[0][:200]
-    return said if isinstance(error, UserError | Broken) else f"{type(error).__name__}: {said}"
+    return (
+        said
+        if isinstance(error, UserError | Broken | Missing)
+        else f"{type(error).__name__}: {said}"
+    )
 
 
 def guarded(name: str, work: Work) -> Work:
@@ -164,7 +188,7 @@ def guarded(name: str, work: Work) -> Work:
     def advance(steps: int) -> None:
         try:
             work.advance(steps)
-        except (UserError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+        except (Missing, UserError, RuntimeError, ValueError, TypeError, MemoryError) as error:
             raise Broken(name, reason(error)) from error
 
     return replace(work, advance=advance)

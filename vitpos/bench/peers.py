@@ -50,10 +50,10 @@ def against(bench: Bench, batch: int, share: float) -> Heat:
             lambda: resident(bench, run, half, compiled=True), compiling
         ),
     }
-    if not bench.cuda:
-        del contenders["timm, resident, AMP, compiled"]  # the step part of `compiling` has it
-    if batch > 128 and not bench.cuda:
-        del contenders["timm, resident"]
+    if not bench.cuda:  # where a step takes seconds, and compiling longer than it is worth
+        del contenders["timm, resident, AMP, compiled"]
+        for name in ("timm, resident", "timm, resident, AMP") if batch > 128 else ():
+            del contenders[name]
     real = run.training.batch_size
     return Heat(
         name=f"peers, cifar, batch {real}",

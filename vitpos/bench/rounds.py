@@ -17,6 +17,7 @@ from vitpos.bench.clocks import Stopwatch, Times
 TOO_MUCH = 0.3  # of its median: how far apart the reference's fastest and slowest turn may lie
 LEAST = 3  # rounds without which nothing is said
 MOST = 20_000  # steps of a turn
+LONG = 4  # turns: a first step that takes longer tells enough
 
 Summary = dict[str, float]
 
@@ -60,7 +61,7 @@ class Pace:
     """How long turns are, and how many rounds."""
 
     rounds: int
-    seconds: float  # of a turn, about
+    seconds: float  # of a turn, about; 0: of as few steps as may be
     left: Callable[[], float]  # seconds until it should be over
     least: int = 1  # steps of a turn
 
@@ -93,15 +94,25 @@ def alternate(
 
 
 def steps_of_a_turn(work: Work, pace: Pace, watch: Stopwatch) -> int:
-    """So many that a turn takes about as long as it should, from one step that is timed."""
+    """So many that a turn takes about as long as it should, from a step that is timed.
+
+    The first one may be slow for reasons of its own; if it is not very slow, a second one counts.
+    """
+    if not pace.seconds:
+        return pace.least
     work.prepare()
-    if work.warm:
-        work.advance(1)
-    watch.start()
-    work.advance(1)
-    seconds = max(watch.stop().wall, 1e-7)
+    seconds = timed(work, watch)
+    if seconds < LONG * pace.seconds:
+        seconds = timed(work, watch)
     wanted = math.ceil(min(pace.seconds / seconds, MOST))
     return max(pace.least, wanted)
+
+
+def timed(work: Work, watch: Stopwatch) -> float:
+    """Seconds of one step, by the wall's clock."""
+    watch.start()
+    work.advance(1)
+    return max(watch.stop().wall, 1e-7)
 
 
 def turn(

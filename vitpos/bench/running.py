@@ -31,15 +31,14 @@ PARTS = {
     "embeddings": Part("embeddings", 120),
     "kernels": Part("kernels", 60),
     "lanes": Part("lanes", 25),
-    "startup": Part("startup", 65),
+    "startup": Part("startup", 90),
     "compare": Part("folders", 40),
     "sweep": Part("sweeps", 300, in_all=False),
     "compile": Part("compiling", 200, in_all=False),
     "tensorboard": Part("boards", 120, in_all=False),
 }
-SECONDS = 450.0  # of `all`: under eight minutes, with what comes before and after
-QUICKLY = 90.0
-OPTIONAL = ("timm", "torchvision")
+SECONDS = {"cuda": 450.0}  # of `all`: under eight minutes, with what comes before and after
+PATIENTLY, QUICKLY = 900.0, 120.0  # elsewhere; if it is to be quick
 
 
 class Show(Protocol):
@@ -78,12 +77,13 @@ def bench(
     clock: Callable[[], float] = time.monotonic,
 ) -> Record:
     """Do these parts; what they found is in `path` and in the cache while they go on."""
+    device = Bench(asked=asked).device.type
     if seconds is None and len(names) > 1:
-        seconds = QUICKLY if asked.quick else SECONDS
+        seconds = QUICKLY if asked.quick else SECONDS.get(device, PATIENTLY)
     found = record.begun(path)
     budget = Budget(seconds, {name: PARTS[name].weight for name in names}, clock)
     command = "vitpos bench " + shlex.join([*names, *options(asked), *asked.words])
-    own = kept_at(asked)
+    own = record.new(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), device)
     if lacking():
         show.note(lacking())
     for number, name in enumerate(names):
@@ -102,12 +102,6 @@ def bench(
         part = perform(name, maker, command, keep)
         show.done(name, part)
     return found
-
-
-def kept_at(asked: Asked) -> Path:
-    """The file in the cache."""
-    device = Bench(asked=asked).device.type
-    return record.new(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), device)
 
 
 def perform(

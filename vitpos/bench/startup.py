@@ -3,6 +3,7 @@
 Processes take turns; their CPU time is that of all their threads.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import vitpos
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.clocks import Stopwatch, of_children
 from vitpos.bench.composing import compose, lacking
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, Table, absent, measure
 from vitpos.bench.peers import script
 from vitpos.bench.rounds import Work
 from vitpos.data import files
@@ -39,14 +40,17 @@ LIMIT = 10_000  # images, if it is to be quick
 def tables(bench: Bench) -> Iterator[Table]:
     """Commands and imports, then the epoch."""
     yield measure(commands(bench), bench)
-    yield measure(epoch(bench), bench)
+    if lacking():
+        yield absent("epoch of MNIST, whole process", lacking())
+    else:
+        yield measure(epoch(bench), bench)
 
 
 def commands(bench: Bench) -> Heat:
     """Against a Python that does nothing, which all of them start."""
     return Heat(
         name="start of a process",
-        contenders={name: Contender(starter(words)) for name, words in START.items()},
+        contenders={name: Contender(starter(words, bench)) for name, words in START.items()},
         reference="import torch",
         kind="cost",
         seconds=0.0,
@@ -60,28 +64,41 @@ def of_processes() -> Stopwatch:
     return Stopwatch(cpu=of_children)
 
 
-def starter(words: Sequence[str]) -> Callable[[], Work]:
+def starter(words: Sequence[str], bench: Bench) -> Callable[[], Work]:
     """A contender that starts a process; one that does not start is missing."""
 
     def make() -> Work:
-        process(words)
-        return Work(lambda count: [process(words) for _ in range(count)], warm=False)
+        process(words, bench.left())
+        return repeated(words, bench)
 
     return make
 
 
-def process(words: Sequence[str], folder: Path | None = None) -> str:
-    """Run Python with these words to its end; what it printed."""
+def repeated(words: Sequence[str], bench: Bench, each: int = 1) -> Work:
+    """Steps that are whole processes."""
+
+    def advance(count: int) -> None:
+        for _ in range(count):
+            process(words, bench.left())
+
+    return Work(advance, warm=False, each=each)
+
+
+def process(words: Sequence[str], seconds: float = math.inf) -> str:
+    """Run Python with these words to its end; what it printed. `Missing` if it fails."""
     place = str(Path(vitpos.__file__).parents[1])
     paths = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": paths, "COLUMNS": "160"},
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=None if seconds == math.inf else max(1.0, seconds),
+            env=os.environ | {"PYTHONPATH": paths, "COLUMNS": "160"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Missing("stopped: no time left (--budget)") from error
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
         raise Missing(said[:200])
@@ -93,8 +110,6 @@ def epoch(bench: Bench) -> Heat:
     limit = () if not bench.quick else (f"training.limit={LIMIT}",)
 
     def make_ours() -> Work:
-        if lacking():
-            raise Missing(lacking())
         root = mnist()
 
         def once(count: int) -> None:
@@ -103,7 +118,7 @@ def epoch(bench: Bench) -> Heat:
                     places = (f"dataset.root={root}", f"outputs={outputs}")
                     own = (*ONE, *limit, *places, f"device={bench.device}", *bench.asked.words)
                     words = ("-m", "vitpos", "train", "--quiet", "dataset=mnist", *own)
-                    process(words)
+                    process(words, bench.left())
 
         return Work(once, warm=False)
 
@@ -125,7 +140,7 @@ def usual_epoch(bench: Bench) -> Work:
     script()
     words = ["-m", "vitpos.bench.usual_script", str(mnist())]
     words += [str(LIMIT)] if bench.quick else []
-    return Work(lambda count: [process(words) for _ in range(count)], warm=False)
+    return repeated(words, bench)
 
 
 def mnist() -> Path:

@@ -47,7 +47,8 @@ class Watcher:
             self.console.print(name)
             for line in cells.heading(part):
                 self.console.print(line)
-            for sheet in cells.sheets(part):
+            for one in cells.sheets(part):
+                sheet = cells.fitting(one, self.console.width)
                 self.console.print(drawn(sheet) if len(sheet.titles) > 1 else sheet.title)
                 for line in sheet.below:
                     self.console.print(line)
@@ -68,9 +69,9 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
 def drawn(sheet: cells.Sheet) -> Table:
     """A table; long names are broken into lines, no number is."""
     table = Table(box=SIMPLE_HEAD, title=Text(sheet.title), title_justify="left", pad_edge=False)
-    table.add_column("", overflow="fold", min_width=8)
+    table.add_column("", overflow="fold")
     for title in sheet.titles[1:]:
-        table.add_column(Text(title), justify="right", overflow="fold")
+        table.add_column(Text(title), justify="right", no_wrap=True)
     for line in sheet.lines:
         table.add_row(*map(Text, line))
     return table
