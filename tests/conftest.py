@@ -6,8 +6,17 @@ import networks
 import pytest
 import torch
 
+from vitpos.bench import record
+
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
+
+
+@pytest.fixture(autouse=True)
+def _no_bench(tmp_path_factory, monkeypatch):
+    """Benches of this machine are none of the tests' business."""
+    folder = tmp_path_factory.getbasetemp() / "bench"
+    monkeypatch.setattr(record, "kept", lambda: folder)
 
 
 @pytest.fixture(params=networks.NAMES)

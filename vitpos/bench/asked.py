@@ -36,7 +36,7 @@ class Bench:
     """One part at work: what was asked, on which device, how long it may take."""
 
     asked: Asked
-    left: Callable[[], float] = lambda: math.inf  # seconds
+    left: Callable[[], float | int] = lambda: math.inf  # seconds
     say: Say = lambda text: None
     device: torch.device = field(init=False)
     threads: int = field(init=False)

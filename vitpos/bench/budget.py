@@ -10,19 +10,19 @@ class Budget:
 
     def __init__(
         self,
-        seconds: float | None,
-        weights: Mapping[str, float],
-        clock: Callable[[], float] = time.monotonic,
+        seconds: float | int | None,
+        weights: Mapping[str, float | int],
+        clock: Callable[[], float | int] = time.monotonic,
     ) -> None:
         self.clock = clock
         self.end = math.inf if seconds is None else clock() + seconds
         self.weights = dict(weights)
 
-    def left(self) -> float:
+    def left(self) -> float | int:
         """Seconds until all of it is spent."""
         return self.end - self.clock()
 
-    def begin(self, part: str) -> Callable[[], float]:
+    def begin(self, part: str) -> Callable[[], float | int]:
         """Take a part's share of what is left; the answer tells what is left of the share."""
         weight = self.weights.pop(part)
         others = sum(self.weights.values())

@@ -65,7 +65,7 @@ class Ceilings:
 
 
 def bytes_of_step(
-    *, tokens: int, dim: int, depth: int, mlp_ratio: float, width: int, params: int
+    *, tokens: int, dim: int, depth: int, mlp_ratio: float | int, width: int, params: int
 ) -> float:
     """Bytes that a training step must move if each matrix product is a kernel of its own.
 

@@ -84,12 +84,12 @@ def below(table: Mapping[str, Any]) -> list[str]:
 CLOCK = {"wall": "the wall's clock", "cpu": "CPU time", "device": "the GPU's clock"}
 
 
-def summed(key: str, write: Callable[[float], str]) -> Callable[[Row], str]:
+def summed(key: str, write: Callable[[float | int], str]) -> Callable[[Row], str]:
     """A median."""
     return lambda row: write(row[key]["median"]) if key in row else NOTHING
 
 
-def plain(key: str, write: Callable[[float], str]) -> Callable[[Row], str]:
+def plain(key: str, write: Callable[[float | int], str]) -> Callable[[Row], str]:
     """A number that has no spread."""
     return lambda row: write(row[key]) if row.get(key) is not None else NOTHING
 
@@ -102,7 +102,7 @@ def ratio(row: Row) -> str:
     return f"{found['median']:.2f} ({found['min']:.2f}-{found['max']:.2f})"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """Three figures, in seconds, milliseconds or microseconds."""
     for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if seconds >= size:
@@ -110,7 +110,7 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def percent(share: float) -> str:
+def percent(share: float | int) -> str:
     """A share."""
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 

@@ -17,11 +17,11 @@ BUSY = 0.25  # cores that others use, from which on CPU time tells more than the
 class Times:
     """How long something took, in seconds."""
 
-    wall: float
-    cpu: float  # of all threads together, those that wait for others as well
-    device: float | None = None  # between two events on the GPU
+    wall: float | int
+    cpu: float | int  # of all threads together, those that wait for others as well
+    device: float | int | None = None  # between two events on the GPU
 
-    def by(self, clock: str) -> float:
+    def by(self, clock: str) -> float | int:
         """By one of `CLOCKS`; by the wall's where there is no GPU."""
         found = {"wall": self.wall, "cpu": self.cpu, "device": self.device}[clock]
         return self.wall if found is None else found
@@ -32,8 +32,8 @@ class Stopwatch:
 
     def __init__(
         self,
-        wall: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        wall: Callable[[], float | int] = time.perf_counter,
+        cpu: Callable[[], float | int] = time.process_time,
     ) -> None:
         self.wall, self.cpu = wall, cpu
         self.began = wall(), cpu()
@@ -114,7 +114,7 @@ def used_by_all(told: Path = Path("/proc/stat")) -> float | None:
     return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
 
 
-def choose(asked: str, device: torch.device, others: float | None) -> str:
+def choose(asked: str, device: torch.device, others: float | int | None) -> str:
     """The clock that ratios are taken by: of a GPU its own; CPU time where others compute too."""
     if asked != "auto":
         return asked

@@ -13,11 +13,11 @@ from vitpos.words import counted
 class Cost:
     """Of one strategy; shares are of what `none` takes, None where nobody measured."""
 
-    time: float | None
-    time_low: float | None
-    time_high: float | None
-    memory: float | None
-    flops: float | None
+    time: float | int | None
+    time_low: float | int | None
+    time_high: float | int | None
+    memory: float | int | None
+    flops: float | int | None
     parameters: int | None
     why: str = ""  # there is no time
 
@@ -77,7 +77,7 @@ def cost(row: dict[str, Any], none: dict[str, Any]) -> Cost:
     )
 
 
-def share(row: dict[str, Any], none: dict[str, Any], key: str) -> float | None:
+def share(row: dict[str, Any], none: dict[str, Any], key: str) -> float | int | None:
     """How many times that of `none`."""
     ours, theirs = row.get(key), none.get(key)
     return ours / theirs if ours is not None and theirs else None

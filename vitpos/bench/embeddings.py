@@ -59,7 +59,9 @@ def network(bench: Bench, name: str, words: Sequence[str]) -> Run:
     return run_of(bench, "cifar", *usual, *words, f"embedding={name}")
 
 
-def against_none(bench: Bench, words: Sequence[str], group: Sequence[str], share: float) -> Heat:
+def against_none(
+    bench: Bench, words: Sequence[str], group: Sequence[str], share: float | int
+) -> Heat:
     """Some strategies and `none`, in the same network."""
 
     def contender(name: str) -> Contender:

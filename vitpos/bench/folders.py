@@ -55,7 +55,7 @@ def tables(bench: Bench) -> Iterator[Table]:
         yield measure(heat, bench)
 
 
-def fill(outputs: Path, count: int, seeds: int, left: Callable[[], float]) -> int:
+def fill(outputs: Path, count: int, seeds: int, left: Callable[[], float | int]) -> int:
     """A folder of runs, each arm a little better than the one before; how many there are."""
     noise, made = random.Random(0), 0
     for number, run in enumerate(arms(count, outputs)):

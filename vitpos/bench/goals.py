@@ -27,7 +27,7 @@ class Goal:
     says: str
     device: str
     part: str
-    wanted: float
+    wanted: float | int
     find: Callable[["Part"], float]
     least: bool = True  # at least so much; else at most
 

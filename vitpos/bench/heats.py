@@ -38,7 +38,7 @@ class Contender:
     """How to make a `Work`, and how many seconds that may take."""
 
     make: Callable[[], Work]
-    needs: float = 0.0
+    needs: float | int = 0.0
 
 
 @dataclass(kw_only=True)
@@ -49,9 +49,9 @@ class Heat:
     contenders: Mapping[str, Contender]
     reference: str
     kind: str = "speed"  # ratios are times as fast as the reference; or "cost": times its time
-    seconds: float = 1.0  # of a turn
-    share: float = 1.0  # of what is left to the part
-    ceilings: Callable[[], Mapping[str, float]] = dict
+    seconds: float | int = 1.0  # of a turn
+    share: float | int = 1.0  # of what is left to the part
+    ceilings: Callable[[], Mapping[str, float | int]] = dict
     watch: Stopwatch | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -120,13 +120,13 @@ def progress(heat: Heat, bench: Bench) -> Callable[[int], object]:
     return told
 
 
-def within(left: Callable[[], float], share: float) -> Callable[[], float]:
+def within(left: Callable[[], float | int], share: float | int) -> Callable[[], float | int]:
     """A share of what is left now."""
     kept = (1 - share) * left() if share < 1 else 0.0
     return lambda: left() - kept
 
 
-def turn_seconds(heat: Heat, bench: Bench, left: float, contenders: int) -> float:
+def turn_seconds(heat: Heat, bench: Bench, left: float | int, contenders: int) -> float | int:
     """As long as it should be, or as short as the time that is left makes it."""
     if not heat.seconds:
         return 0.0
@@ -143,7 +143,7 @@ class Broken(Exception):
 
 
 def made(
-    heat: Heat, bench: Bench, left: Callable[[], float]
+    heat: Heat, bench: Bench, left: Callable[[], float | int]
 ) -> tuple[dict[str, Work], dict[str, Row]]:
     """The contenders that are there, each after its first steps, and rows for the others."""
     works, rows = dict[str, Work](), dict[str, Row]()
@@ -162,7 +162,7 @@ def made(
     return works, rows
 
 
-def no_time(needs: float) -> str:
+def no_time(needs: float | int) -> str:
     """What a row says that was not reached."""
     return f"no time left{f': it takes about {needs:.0f} s' if needs else ''} (--budget)"
 

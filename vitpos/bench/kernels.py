@@ -54,7 +54,7 @@ def packed(run: Run, bench: Bench, dtype: torch.dtype) -> tuple[Tensor, ...]:
     return tuple(product.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4).unbind(0))
 
 
-def turning(bench: Bench, share: float) -> Heat:
+def turning(bench: Bench, share: float | int) -> Heat:
     """Queries and keys turned by the angles of `rope2d`."""
     run = subject(bench)
     chosen = machine.prepare(run)
@@ -66,7 +66,7 @@ def turning(bench: Bench, share: float) -> Heat:
         return position.heads(q, k, site)
 
     def contender(
-        make: Callable[[], Function], setting: str = "off", needs: float = 0
+        make: Callable[[], Function], setting: str = "off", needs: float | int = 0
     ) -> Contender:
         return Contender(lambda: worked(bench, run, make(), (q, k), TURNED, setting), needs)
 
@@ -82,7 +82,7 @@ def turning(bench: Bench, share: float) -> Heat:
     return heat(bench, run, "rotary", contenders, share)
 
 
-def attending(bench: Bench, *, biased: bool, share: float) -> Heat:
+def attending(bench: Bench, *, biased: bool, share: float | int) -> Heat:
     """Softmax attention, with a bias for each pair of tokens that has a gradient, or without."""
     run = subject(bench)
     chosen = machine.prepare(run)
@@ -102,7 +102,7 @@ def attending(bench: Bench, *, biased: bool, share: float) -> Heat:
         return attend
 
     def contender(
-        make: Callable[[], Function], setting: str = "off", needs: float = 0
+        make: Callable[[], Function], setting: str = "off", needs: float | int = 0
     ) -> Contender:
         return Contender(lambda: worked(bench, run, make(), inputs, ATTENDED, setting), needs)
 
@@ -119,7 +119,9 @@ def attending(bench: Bench, *, biased: bool, share: float) -> Heat:
     return heat(bench, run, "attention" + ", learned bias" * biased, contenders, share)
 
 
-def heat(bench: Bench, run: Run, name: str, contenders: dict[str, Contender], share: float) -> Heat:
+def heat(
+    bench: Bench, run: Run, name: str, contenders: dict[str, Contender], share: float | int
+) -> Heat:
     """Against plain PyTorch."""
     ceilings = Ceilings(bench.device, ())
     batch, precision = run.training.batch_size, machine.find_precision("auto", bench.device)

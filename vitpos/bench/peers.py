@@ -32,7 +32,7 @@ def tables(bench: Bench) -> Iterator[Table]:
     yield measure(assembly(bench), bench)
 
 
-def against(bench: Bench, batch: int, share: float) -> Heat:
+def against(bench: Bench, batch: int, share: float | int) -> Heat:
     """All of them learn from the same images; each has the process as it would by itself."""
     run = run_of(bench, "cifar", "embedding=learned1d", f"training.batch_size={batch}")
     plain = run_of(

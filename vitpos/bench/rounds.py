@@ -19,7 +19,7 @@ LEAST = 3  # rounds without which nothing is said
 MOST = 20_000  # steps of a turn
 LONG = 4  # turns: a first step that takes longer tells enough
 
-Summary = dict[str, float]
+Summary = dict[str, float | int]
 
 
 def nothing() -> None:
@@ -46,9 +46,9 @@ class Turn:
     steps: int
     times: Times
     page_faults: int = 0
-    ceilings: Mapping[str, float] = field(default_factory=dict)  # right after it
+    ceilings: Mapping[str, float | int] = field(default_factory=dict)  # right after it
 
-    def seconds(self, clock: str) -> float:
+    def seconds(self, clock: str) -> float | int:
         """Of a step."""
         return self.times.by(clock) / self.steps
 
@@ -61,8 +61,8 @@ class Pace:
     """How long turns are, and how many rounds."""
 
     rounds: int
-    seconds: float  # of a turn, about; 0: of as few steps as may be
-    left: Callable[[], float]  # seconds until it should be over
+    seconds: float | int  # of a turn, about; 0: of as few steps as may be
+    left: Callable[[], float | int]  # seconds until it should be over
     least: int = 1  # steps of a turn
 
 
@@ -70,7 +70,7 @@ def alternate(
     works: Mapping[str, Work],
     pace: Pace,
     watch: Stopwatch,
-    ceilings: Callable[[], Mapping[str, float]] = dict,
+    ceilings: Callable[[], Mapping[str, float | int]] = dict,
     told: Callable[[int], object] = lambda done: None,
 ) -> list[Round]:
     """Rounds in which each has its turn, the order reversed every time.
@@ -108,7 +108,7 @@ def steps_of_a_turn(work: Work, pace: Pace, watch: Stopwatch) -> int:
     return max(pace.least, wanted)
 
 
-def timed(work: Work, watch: Stopwatch) -> float:
+def timed(work: Work, watch: Stopwatch) -> float | int:
     """Seconds of one step, by the wall's clock."""
     watch.start()
     work.advance(1)
@@ -116,7 +116,10 @@ def timed(work: Work, watch: Stopwatch) -> float:
 
 
 def turn(
-    work: Work, steps: int, watch: Stopwatch, ceilings: Callable[[], Mapping[str, float]] = dict
+    work: Work,
+    steps: int,
+    watch: Stopwatch,
+    ceilings: Callable[[], Mapping[str, float | int]] = dict,
 ) -> Turn:
     """A step that does not count, unless it is a long one, then those that do."""
     work.prepare()
@@ -134,7 +137,7 @@ def page_faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
-def summary(values: Iterable[float]) -> Summary:
+def summary(values: Iterable[float | int]) -> Summary:
     """Median and extremes, and of how many."""
     found = list(values)
     return {
@@ -155,7 +158,7 @@ def costs(rounds: list[Round], name: str, reference: str, clock: str) -> Summary
     return summary(r[name].seconds(clock) / r[reference].seconds(clock) for r in rounds)
 
 
-def spread(rounds: list[Round], name: str, clock: str) -> float:
+def spread(rounds: list[Round], name: str, clock: str) -> float | int:
     """From the fastest to the slowest turn, as a share of the median."""
     found = summary(r[name].seconds(clock) for r in rounds)
     return (found["max"] - found["min"]) / found["median"]

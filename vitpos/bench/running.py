@@ -21,7 +21,7 @@ class Part(NamedTuple):
     """Which module it is, and how much of the time it gets."""
 
     module: str
-    weight: float
+    weight: float | int
     in_all: bool = True
 
 
@@ -72,9 +72,9 @@ def bench(
     asked: Asked,
     show: Show,
     *,
-    seconds: float | None = None,
+    seconds: float | int | None = None,
     path: Path | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float | int] = time.monotonic,
 ) -> Record:
     """Do these parts; what they found is in `path` and in the cache while they go on."""
     device = Bench(asked=asked).device.type

@@ -84,7 +84,7 @@ def repeated(words: Sequence[str], bench: Bench, each: int = 1) -> Work:
     return Work(advance, warm=False, each=each)
 
 
-def process(words: Sequence[str], seconds: float = math.inf) -> str:
+def process(words: Sequence[str], seconds: float | int = math.inf) -> str:
     """Run Python with these words to its end; what it printed. `Missing` if it fails."""
     place = str(Path(vitpos.__file__).parents[1])
     paths = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
