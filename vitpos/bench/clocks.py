@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+Number = float | int
 CLOCKS = ("wall", "cpu", "device")
 BUSY = 0.25  # cores that others use, from which on CPU time tells more than the wall's clock
 

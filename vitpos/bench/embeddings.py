@@ -19,7 +19,6 @@ FIRST = (
 TOGETHER = 5
 ON_CPU = ("backbone.depth=2", "training.batch_size=64")
 ON_GPU = ("training.batch_size=512",)
-TAKES = 1.0  # seconds of a contender, at least
 
 
 def tables(bench: Bench) -> Iterator[Table]:
@@ -65,7 +64,7 @@ def against_none(
     """Some strategies and `none`, in the same network."""
 
     def contender(name: str) -> Contender:
-        return Contender(lambda: ours(bench, network(bench, name, words)), TAKES)
+        return Contender(lambda: ours(bench, network(bench, name, words)))
 
     run = network(bench, "none", words)
     facts = {

@@ -5,6 +5,7 @@ much, the table says that and holds no time.
 """
 
 import gc
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from vitpos.bench.asked import Bench, Missing
-from vitpos.bench.clocks import CLOCKS, Others, Stopwatch, choose
+from vitpos.bench.clocks import CLOCKS, Number, Others, Stopwatch, choose
 from vitpos.bench.rounds import (
     LEAST,
     TOO_MUCH,
@@ -29,16 +30,17 @@ from vitpos.bench.rounds import (
 from vitpos.errors import UserError
 from vitpos.words import seconds_words
 
+RESERVE = 0.25  # of the time, for turns and not for getting ready
 Row = dict[str, Any]
 Table = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """How to make a `Work`, and how many seconds that may take."""
+    """How to make a `Work`, and how many seconds that and its first steps may take."""
 
     make: Callable[[], Work]
-    needs: float | int = 0.0
+    needs: Number | None = None  # None: as many as the slowest of its table so far
 
 
 @dataclass(kw_only=True)
@@ -147,10 +149,12 @@ def made(
 ) -> tuple[dict[str, Work], dict[str, Row]]:
     """The contenders that are there, each after its first steps, and rows for the others."""
     works, rows = dict[str, Work](), dict[str, Row]()
+    slowest, kept = 0.0, 0.0 if left() == math.inf else RESERVE * left()
     for name, contender in heat.contenders.items():
         bench.say(f"{heat.name}: {name}")
-        if left() < contender.needs or left() <= 0:
-            rows[name] = {"state": "no time", "why": no_time(contender.needs)}
+        needs, before = slowest if contender.needs is None else contender.needs, left()
+        if before - kept < needs or before <= 0:
+            rows[name] = {"state": "no time", "why": no_time(needs)}
             continue
         try:
             works[name] = guarded(name, ready(contender.make, bench))
@@ -159,12 +163,13 @@ def made(
         except (Broken, UserError, RuntimeError, ValueError, TypeError, MemoryError) as error:
             rows[name] = failed(name, reason(error))
             release(bench)
+        slowest = max(slowest, before - left()) if before < math.inf else 0.0
     return works, rows
 
 
 def no_time(needs: float | int) -> str:
     """What a row says that was not reached."""
-    return f"no time left{f': it takes about {needs:.0f} s' if needs else ''} (--budget)"
+    return f"no time left{f': it takes about {needs:.0f} s' if needs >= 1 else ''} (--budget)"
 
 
 def failed(name: str, why: str) -> Row:

@@ -1,8 +1,8 @@
 """The hot paths of a block by themselves, forward and backward: ours, and what others have.
 
-Turning queries and keys; attention without and with a bias that is learned. Each on the packed
-product of queries, keys and values, as it comes in a block at the shape of CIFAR. What cannot be
-had here has a row that says why.
+Turning queries and keys; attention without position, with a learned bias and with turning inside.
+All start from the packed product of queries, keys and values, as it comes in a block at the shape
+of CIFAR. What cannot be had here has a row that says why.
 """
 
 import importlib
@@ -13,117 +13,138 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitpos import build, machine
+from vitpos import attention, build, machine
 from vitpos.attention import Attend
 from vitpos.bench import others
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.ceilings import Ceilings
+from vitpos.bench.clocks import Number
 from vitpos.bench.heats import Contender, Heat, Table, measure
 from vitpos.bench.rounds import Work
 from vitpos.bench.subjects import run_of
-from vitpos.embeddings.base import Site
+from vitpos.embeddings.base import PositionEmbedding, Site
 from vitpos.schema import Run
 
-Function = Callable[..., Sequence[Tensor]]
+Function = Callable[[Tensor], Sequence[Tensor]]
 TURNED, ATTENDED = 8, 11  # tensors [tokens, dim] that must be read or written, both ways
-COMPILES = {"cuda": 15.0, "cpu": 45.0, "mps": 45.0}  # seconds, for a function that is compiled
+COMPILES = {"cuda": 20.0, "cpu": 45.0, "mps": 45.0}  # seconds, for a function that is compiled
+ATTENTIONS = {
+    "attention": "none",
+    "attention, learned bias": "swin_rpb",
+    "attention, turning inside": "rope2d",
+}
 
 
 def tables(bench: Bench) -> Iterator[Table]:
-    """Three of them."""
-    yield measure(turning(bench, 0.35), bench)
-    yield measure(attending(bench, biased=False, share=0.5), bench)
-    if not bench.quick:
-        yield measure(attending(bench, biased=True, share=1.0), bench)
+    """Four of them; two if it is to be quick."""
+    yield measure(turning(bench, 0.25), bench)
+    chosen = list(ATTENTIONS)[: 1 if bench.quick else 3]
+    for number, name in enumerate(chosen):
+        yield measure(attending(bench, name, 1 / (len(chosen) - number)), bench)
 
 
-def subject(bench: Bench) -> Run:
+def subject(bench: Bench, name: str) -> Run:
     """One block at the shape of CIFAR."""
     batch = 1024 if bench.cuda else 64
-    words = ("embedding=rope2d", "backbone.depth=1", f"training.batch_size={batch}")
+    words = (f"embedding={name}", "backbone.depth=1", f"training.batch_size={batch}")
     return run_of(bench, "cifar", *words)
 
 
-def packed(run: Run, bench: Bench, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """Queries, keys and values [batch, heads, tokens, head_dim], as views of one product."""
-    dim, heads = run.backbone.dim, run.backbone.heads
+def packed(run: Run, bench: Bench) -> Tensor:
+    """Queries, keys and values in one product, [batch, tokens, 3, heads, head_dim]."""
     tokens = (run.dataset.size // run.patch.size) ** 2
     random = torch.Generator().manual_seed(0)
-    product = torch.randn(run.training.batch_size, tokens, 3 * dim, generator=random)
-    product = product.to(bench.device, dtype)
-    return tuple(product.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4).unbind(0))
+    shape = (run.training.batch_size, tokens, 3, run.backbone.heads, -1)
+    product = torch.randn(*shape[:2], 3 * run.backbone.dim, generator=random).view(shape)
+    return product.to(bench.device, machine.prepare(run).dtype)
 
 
-def turning(bench: Bench, share: float | int) -> Heat:
-    """Queries and keys turned by the angles of `rope2d`."""
-    run = subject(bench)
-    chosen = machine.prepare(run)
-    q, k, _ = packed(run, bench, chosen.dtype)
+def turning(bench: Bench, share: Number) -> Heat:
+    """Queries and keys turned by the angles of `rope2d`, by whoever does it."""
+    run = subject(bench, "rope2d")
+    product = packed(run, bench)
     position = build.network(run, 10).to(bench.device).position
     site = Site(position.trunk.grid, 0, 0)
+    tokens, width = product.shape[1], product.shape[-1]
 
-    def plain(q: Tensor, k: Tensor) -> Sequence[Tensor]:
+    def halves(both: Callable[[Tensor, Tensor], Sequence[Tensor]]) -> Function:
+        return lambda x: both(*x.permute(2, 0, 3, 1, 4)[:2])
+
+    def plain(x: Tensor) -> Sequence[Tensor]:
+        q, k, _ = x.permute(2, 0, 3, 1, 4)
         return position.heads(q, k, site)
 
-    def contender(
-        make: Callable[[], Function], setting: str = "off", needs: float | int = 0
-    ) -> Contender:
-        return Contender(lambda: worked(bench, run, make(), (q, k), TURNED, setting), needs)
+    def work(make: Callable[[], Function], setting: str = "off", needs: Number = 0) -> Contender:
+        return Contender(lambda: worked(bench, run, make(), [product], TURNED, setting), needs)
 
-    tokens, width = q.shape[-2:]
     contenders = {
-        "plain": contender(lambda: plain),
-        "vitpos": contender(lambda: plain, "on"),
-        "compiled": contender(lambda: torch.compile(plain), needs=COMPILES[bench.device.type]),
-        "timm": contender(lambda: others.timm_rotary(tokens, width, q)),
-        "flash-attn": contender(lambda: others.flash_rotary(tokens, width, q)),
-        "Liger": contender(lambda: others.liger_rotary(tokens, width, q)),
+        "plain": work(lambda: plain),
+        "vitpos": work(lambda: plain, "on"),
+        "compiled": work(lambda: torch.compile(plain), needs=COMPILES[bench.device.type]),
+        "timm": work(lambda: halves(others.timm_rotary(tokens, width, product))),
+        "flash-attn": work(lambda: halves(others.flash_rotary(tokens, width, product))),
+        "Liger": work(lambda: halves(others.liger_rotary(tokens, width, product))),
     }
     return heat(bench, run, "rotary", contenders, share)
 
 
-def attending(bench: Bench, *, biased: bool, share: float | int) -> Heat:
-    """Softmax attention, with a bias for each pair of tokens that has a gradient, or without."""
-    run = subject(bench)
-    chosen = machine.prepare(run)
-    q, k, v = packed(run, bench, chosen.dtype)
-    tokens, width = q.shape[-2:]
-    bias = torch.zeros(1, q.shape[1], tokens, tokens, device=bench.device, dtype=chosen.dtype)
-    inputs = (q, k, v, bias) if biased else (q, k, v)
+def attending(bench: Bench, name: str, share: Number) -> Heat:
+    """Softmax attention with what a strategy has to say in it, and the gradients of its weights."""
+    run = subject(bench, ATTENTIONS[name])
+    product = packed(run, bench)
+    position = build.network(run, 10).to(bench.device).position
+    inputs = [product, *position.parameters()]
 
-    def by(implementation: str) -> Function:
-        known = next(f for f in fields(Run) if f.name == "attention").metadata["one_of"]
-        if implementation not in known:
-            raise Missing(f"vitpos has no attention = {implementation} here")
-
-        def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Sequence[Tensor]:
-            return (Attend(q, k, bias, width**-0.5, implementation)(v),)
-
-        return attend
-
-    def contender(
-        make: Callable[[], Function], setting: str = "off", needs: float | int = 0
-    ) -> Contender:
+    def work(make: Callable[[], Function], setting: str = "off", needs: Number = 0) -> Contender:
         return Contender(lambda: worked(bench, run, make(), inputs, ATTENDED, setting), needs)
 
+    compiling = COMPILES[bench.device.type]
     contenders = {
-        "plain": contender(lambda: by("explicit")),
-        "vitpos": contender(lambda: by("tile"), "on"),
-        "torch": contender(lambda: by("sdpa")),
-        "compiled": contender(
-            lambda: torch.compile(by("explicit")), needs=COMPILES[bench.device.type]
-        ),
+        "plain": work(lambda: by("explicit", position)),
+        "vitpos": work(lambda: by("tile", position), "on"),
+        "torch": work(lambda: by("sdpa", position)),
+        "compiled": work(lambda: torch.compile(by("explicit", position)), needs=compiling),
     }
-    if not biased:
-        contenders["flash-attn"] = contender(others.flash_attention)
-    return heat(bench, run, "attention" + ", learned bias" * biased, contenders, share)
+    if name == "attention":
+        contenders["flash-attn"] = work(flash)
+    return heat(bench, run, name, contenders, share)
+
+
+def by(implementation: str, position: PositionEmbedding) -> Function:
+    """What every token reads, as a block of ours has it; `Missing` if there is no such way."""
+    known = next(f for f in fields(Run) if f.name == "attention").metadata["one_of"]
+    if implementation not in known:
+        raise Missing(f"vitpos has no attention = {implementation} here")
+    site = Site(position.trunk.grid, 0, 0)
+    meet = getattr(attention, "meet", apart)
+
+    def attend(x: Tensor) -> Sequence[Tensor]:
+        gather, v = meet(x, position, site, implementation)
+        return (position.values(v, gather, site),)
+
+    return attend
+
+
+def apart(
+    x: Tensor, position: PositionEmbedding, site: Site, implementation: str
+) -> tuple[Attend, Tensor]:
+    """Queries and keys as they meet, and values."""
+    q, k, v = x.permute(2, 0, 3, 1, 4)
+    q, k = position.heads(q, k, site)
+    bias = position.logits(q, k, site)
+    return Attend(q, k, bias, v.shape[-1] ** -0.5, implementation), v
+
+
+def flash() -> Function:
+    """The attention of flash-attn."""
+    attend = others.flash_attention()
+    return lambda x: attend(*x.permute(2, 0, 3, 1, 4))
 
 
 def heat(
-    bench: Bench, run: Run, name: str, contenders: dict[str, Contender], share: float | int
+    bench: Bench, run: Run, name: str, contenders: dict[str, Contender], share: Number
 ) -> Heat:
     """Against plain PyTorch."""
-    ceilings = Ceilings(bench.device, ())
     batch, precision = run.training.batch_size, machine.find_precision("auto", bench.device)
     facts = {"shape": "cifar", "batch": batch, "precision": precision, "threads": bench.threads}
     return Heat(
@@ -132,7 +153,7 @@ def heat(
         reference="plain",
         seconds=0.3,
         share=share,
-        ceilings=ceilings,
+        ceilings=Ceilings(bench.device, ()),
         facts=facts,
     )
 
@@ -146,26 +167,37 @@ def worked(
     setting: str,
 ) -> Work:
     """A step is the function and its gradients; kernels are on or off while it runs."""
-    leaves = [tensor.detach().requires_grad_() for tensor in inputs]
-    switch(setting, bench.device)
-    grads = [torch.ones_like(out) for out in function(*leaves)]
+    chosen = machine.prepare(run)
+    leaves = [tensor.detach().requires_grad_() for tensor in inputs[:1]] + [*inputs[1:]]
+    product = leaves[0]
+
+    def prepare() -> None:
+        machine.prepare(run)
+        switch(setting, bench.device)
+
+    def forward() -> Sequence[Tensor]:
+        with chosen.autocast():
+            return function(product)
+
+    prepare()
+    grads = [torch.ones_like(out) for out in forward()]
 
     def advance(steps: int) -> None:
         for _ in range(steps):
-            torch.autograd.grad(function(*leaves), leaves, grads, allow_unused=True)
+            torch.autograd.grad(forward(), leaves, grads, allow_unused=True)
 
-    size = leaves[0].numel() * leaves[0].element_size()
+    size = product.numel() // 3 * product.element_size()
     return Work(
         advance,
         run.training.batch_size,
-        lambda: switch(setting, bench.device),
+        prepare,
         close=lambda: switch("auto", bench.device),
         facts={"bytes_of_step": moved * size},
     )
 
 
 def switch(setting: str, device: torch.device) -> None:
-    """Have kernels run or not."""
+    """Have kernels run or not; `Missing` where they should and cannot."""
     try:
         launching: Any = importlib.import_module("vitpos.kernels.launching")
     except ImportError as error:

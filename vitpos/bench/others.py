@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vitpos.bench.asked import Missing
 
-Function = Callable[..., Sequence[Tensor]]
+Function = Callable[[Tensor, Tensor], Sequence[Tensor]]
 
 
 def found(package: str, path: str, name: str) -> Any:
@@ -59,7 +59,7 @@ def liger_rotary(tokens: int, width: int, like: Tensor) -> Function:
     return lambda q, k: rotate(q.clone(), k.clone(), cos, sin)
 
 
-def flash_attention() -> Function:
+def flash_attention() -> Callable[[Tensor, Tensor, Tensor], Sequence[Tensor]]:
     """flash-attn's, on tensors [batch, tokens, heads, width]."""
     attend = found("flash-attn", "flash_attn", "flash_attn_func")
     if not torch.cuda.is_available():

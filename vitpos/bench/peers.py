@@ -19,7 +19,6 @@ from vitpos.bench.subjects import noise, ours, run_of, untouched
 from vitpos.data.augment import Augmenter
 from vitpos.machine import DTYPES, cores, find_precision
 from vitpos.schema import Run
-from vitpos.train import order
 
 WORKERS = 8  # processes that load pictures for a GPU
 
@@ -137,10 +136,11 @@ def assembled(bench: Bench, run: Run) -> Iterator[tuple[Tensor, Tensor]]:
         std=data.std,
         device=bench.device,
     )
-    epoch = 0
+    epoch, size = 0, run.training.batch_size
     while True:
         rows = augment.tables(epoch)
-        for ids in order(0, epoch, data.train, run.training.batch_size):
+        whole = torch.randperm(len(data.train.labels)).to(bench.device)
+        for ids in whole[: len(whole) // size * size].split(size):
             yield augment(data.train.pixels[ids], data.train.labels[ids], ids, rows)
         epoch += 1
 

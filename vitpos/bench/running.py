@@ -26,13 +26,13 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "step": Part("step", 50),
+    "step": Part("step", 80),
     "peers": Part("peers", 110),
-    "embeddings": Part("embeddings", 120),
-    "kernels": Part("kernels", 60),
-    "lanes": Part("lanes", 25),
+    "kernels": Part("kernels", 50),
+    "lanes": Part("lanes", 40),
     "startup": Part("startup", 90),
     "compare": Part("folders", 40),
+    "embeddings": Part("embeddings", 150),  # last: it takes what others leave
     "sweep": Part("sweeps", 300, in_all=False),
     "compile": Part("compiling", 200, in_all=False),
     "tensorboard": Part("boards", 120, in_all=False),

@@ -19,6 +19,8 @@ VARIANTS = {"vitpos": (), "vitpos, fp32": ("precision=fp32",)}
 ON_GPU = {
     "vitpos, fp16": ("precision=fp16",),
     "vitpos, not deterministic": ("deterministic=false",),
+    "vitpos, kernels off": ("kernels=off",),
+    "vitpos, eager": ("compile=false",),
 }
 
 
@@ -30,9 +32,11 @@ def tables(bench: Bench) -> Iterator[Table]:
         ceilings = Ceilings(bench.device, precisions)
         words = ("embedding=learned1d", f"training.batch_size={batch}")
         variants = VARIANTS | (ON_GPU if bench.cuda and number == 0 else {})
-        runs = {name: run_of(bench, shape, *words, *more) for name, more in variants.items()}
-        contenders = {n: Contender(partial(ours, bench, run)) for n, run in runs.items()}
-        real = runs["vitpos"].training.batch_size
+        contenders = {
+            name: Contender(partial(made, bench, shape, (*words, *more)))
+            for name, more in variants.items()
+        }
+        real = run_of(bench, shape, *words).training.batch_size
         heat = Heat(
             name=f"step, {shape}, batch {real}",
             contenders=contenders,
@@ -44,6 +48,11 @@ def tables(bench: Bench) -> Iterator[Table]:
         yield measure(heat, bench)
     if bench.cuda:
         yield epoch(bench)
+
+
+def made(bench: Bench, shape: str, words: tuple[str, ...]) -> Work:
+    """A run of vitpos with these words."""
+    return ours(bench, run_of(bench, shape, *words))
 
 
 def epoch(bench: Bench) -> Table:

@@ -1,10 +1,11 @@
 """The networks that are timed: ours as its own loop trains it, on images of noise."""
 
 import ctypes
+import importlib
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
@@ -81,15 +82,31 @@ def ours(bench: Bench, run: Run) -> Work:
         aim = loop.step + steps
         while loop.step < aim:
             next(items)
+        facts["manner"] = getattr(loop, "manner", "eager")
 
     return Work(advance, run.training.batch_size, lambda: machine.prepare(run), facts=facts)
 
 
 def lanes(bench: Bench, run: Run, count: int) -> Work:
     """Several seeds at once, if this package has lanes; times are those of one of them."""
-    if find_spec("vitpos.lanes") is None:
-        raise Missing("vitpos has no lanes here")
-    raise Missing("lanes cannot be timed by themselves here")
+    try:
+        module: Any = importlib.import_module("vitpos.lanes.steps")
+    except ModuleNotFoundError as error:
+        raise Missing("vitpos has no lanes here") from error
+    chosen = machine.prepare(run)
+    data = noise(run, chosen.device)
+    seeds = [replace(run, seed=seed) for seed in range(count)]
+    loops = [Loop(one, build.network(one, 10), data, chosen) for one in seeds]
+    items = module.Lanes(loops).run_to_end()
+    facts = {"precision": chosen.precision, "threads": chosen.threads}
+
+    def advance(steps: int) -> None:
+        aim = loops[0].step + steps
+        while loops[0].step < aim:
+            next(items)
+
+    size = run.training.batch_size
+    return Work(advance, size, lambda: machine.prepare(run), facts=facts, each=count)
 
 
 def counted(run: Run, model: ViT, chosen: Machine) -> dict[str, Any]:

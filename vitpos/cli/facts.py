@@ -130,7 +130,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="[PART]... [KEY=VALUE]...",
-            help="all (step peers embeddings kernels lanes startup compare), sweep, compile,"
+            help="all (step peers kernels lanes startup compare embeddings), sweep, compile,"
             " tensorboard; and what networks should be.",
             autocompletion=complete_overrides,
         ),
@@ -156,7 +156,7 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Measure speed against what is usual and possible: 1 if the machine is too restless."""
-    from vitpos.sweeps.sweep import seconds as seconds_of
+    from vitpos.sweeps.budgets import seconds as seconds_of
     from vitpos.terminal.benches import show_goals, watching
 
     seconds = seconds_of(budget)
