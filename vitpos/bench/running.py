@@ -5,7 +5,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from vitpos.bench import goals, record
 from vitpos.bench.asked import Asked, Bench, Missing
@@ -41,6 +41,7 @@ SECONDS = {"cuda": 450.0}  # of `all`: under eight minutes, with what comes befo
 PATIENTLY, QUICKLY = 900.0, 120.0  # elsewhere; if it is to be quick
 
 
+@runtime_checkable
 class Show(Protocol):
     """Whoever watches."""
 
