@@ -1,5 +1,6 @@
 """What the tests of benches share: a clock that is told how late it is, works that take time."""
 
+import math
 from dataclasses import replace
 
 from vitpos.bench.asked import Asked, Bench
@@ -34,7 +35,7 @@ class Clock:
         return Work(advance, prepare=prepare, **options)
 
 
-def bench(*words, left=lambda: 1e9, **asked):
+def bench(*words, left=lambda: math.inf, **asked):
     """A part at work on the CPU."""
     usual = Asked(words=(*TINY, *words), device="cpu", threads=1, rounds=3, quick=True)
     usual = replace(usual, force=True, clock="wall")

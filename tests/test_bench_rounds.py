@@ -211,3 +211,9 @@ def test_reads_what_all_processes_use(tmp_path):
 
     assert used_by_all(stat) == pytest.approx(4.0)
     assert used_by_all(tmp_path / "none") is None
+
+
+def test_a_share_of_no_limit_is_none():
+    """Where time is not counted, a table may take what it needs."""
+    assert heats.within(lambda: math.inf, 0.5)() == math.inf
+    assert heats.within(lambda: 10.0, 0.3)() == pytest.approx(3)

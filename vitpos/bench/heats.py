@@ -124,7 +124,10 @@ def progress(heat: Heat, bench: Bench) -> Callable[[int], object]:
 
 def within(left: Callable[[], float | int], share: float | int) -> Callable[[], float | int]:
     """A share of what is left now."""
-    kept = (1 - share) * left() if share < 1 else 0.0
+    now = left()
+    if now == math.inf:
+        return left
+    kept = (1 - share) * now
     return lambda: left() - kept
 
 
