@@ -17,6 +17,7 @@ The modules, in the order data flows through them:
   it;
 - `terminal` and `boards` (TensorBoard) show what goes on; `overview`, `diff` and `rerun` are about
   one run or two, `frames` gives their numbers to notebooks;
+- `bench` is how fast all of this is, against what is usual and what the machine could do;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """
 
