@@ -10,7 +10,17 @@ from vitpos.bench.asked import Missing
 from vitpos.bench.budget import Budget
 from vitpos.bench.clocks import Times, choose, used_by_all
 from vitpos.bench.heats import Contender, Heat
-from vitpos.bench.rounds import Pace, Turn, alternate, costs, speeds, spread, steps_of_a_turn, turn
+from vitpos.bench.rounds import (
+    Pace,
+    Turn,
+    Work,
+    alternate,
+    costs,
+    speeds,
+    spread,
+    steps_of_a_turn,
+    turn,
+)
 from vitpos.machine import find_device
 
 CPU = find_device("cpu")
@@ -154,7 +164,7 @@ def test_others_go_on_without_the_one_that_breaks():
 
     contenders = {"usual": Contender(lambda: clock.work(1.0)), "missing": Contender(missing)}
     contenders |= {"broken": Contender(broken), "slow": Contender(broken, needs=60)}
-    contenders["late"] = Contender(lambda: heats.Work(late))
+    contenders["late"] = Contender(lambda: Work(late))
     asked = Heat(name="some", contenders=contenders, reference="usual", watch=clock.watch())
     found = heats.measure(asked, bench(left=lambda: 30.0))
 

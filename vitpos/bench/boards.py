@@ -25,7 +25,7 @@ from vitpos import config
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.clocks import Others
 from vitpos.bench.composing import lacking
-from vitpos.bench.heats import Table, absent
+from vitpos.bench.judging import Table, absent
 from vitpos.bench.rounds import TOO_MUCH, summary
 from vitpos.boards import board
 from vitpos.boards.placing import safe

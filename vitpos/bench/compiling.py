@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from vitpos.bench.asked import Bench, Missing
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table
 from vitpos.bench.startup import process
 from vitpos.bench.subjects import ours, run_of
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from vitpos import config, specimens
 from vitpos.bench.asked import Bench
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table
 from vitpos.bench.subjects import ours, run_of
 from vitpos.schema import Run
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from vitpos import config, identities
 from vitpos.bench.asked import Bench
 from vitpos.bench.composing import lacking
-from vitpos.bench.heats import Contender, Heat, Table, absent, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table, absent
 from vitpos.bench.startup import of_processes, starter
 from vitpos.schema import Run
 

@@ -14,25 +14,13 @@ from typing import Any
 import torch
 
 from vitpos.bench.asked import Bench, Missing
-from vitpos.bench.clocks import CLOCKS, Number, Others, Stopwatch, choose
-from vitpos.bench.rounds import (
-    LEAST,
-    TOO_MUCH,
-    Pace,
-    Round,
-    Work,
-    alternate,
-    costs,
-    speeds,
-    spread,
-    summary,
-)
+from vitpos.bench.clocks import Number, Others, Stopwatch, choose
+from vitpos.bench.judging import Question, Row, Table, judged, row
+from vitpos.bench.rounds import Pace, Round, Work, alternate
 from vitpos.errors import UserError
 from vitpos.words import seconds_words
 
 RESERVE = 0.25  # of the time, for turns and not for getting ready
-Row = dict[str, Any]
-Table = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,52 +50,40 @@ def measure(heat: Heat, bench: Bench) -> Table:
     """The table of a heat; whatever it made is let go."""
     left = within(bench.left, heat.share)
     works, rows = made(heat, bench, left)
-    others, rounds = Others(), list[Round]()
-    broken: dict[str, Row] = {}
-    while heat.reference in works and not rounds:
-        pace = Pace(bench.rounds, turn_seconds(heat, bench, left(), len(works)), left)
-        try:
-            told = progress(heat, bench)
-            rounds = alternate(works, pace, heat.watch or bench.watch(), heat.ceilings, told)
-        except Broken as error:
-            broken[error.name] = failed(error.name, error.reason)
-            works.pop(error.name).close()
-            continue
-        break
+    others = Others()
+    rounds = taken(heat, bench, works, rows, left)
     used = others.cores()
     clock = choose(bench.asked.clock, bench.device, used)
-    facts = {name: dict(work.facts) for name, work in works.items()}
-    images = {name: work.images for name, work in works.items()}
-    for work in works.values():
+    asked = Question(heat.name, heat.reference, heat.kind)
+    lacks = heat.reference not in works
+    table = judged(asked, rounds, clock, force=bench.asked.force, lacks=lacks)
+    for name, work in works.items():
+        rows[name] = row(rounds, name, asked, work, table)
         work.close()
     works.clear()
     release(bench)
-    known = rows | broken
-    lacks = heat.reference not in facts
-    table = judged(heat, rounds, clock, force=bench.asked.force, lacks=lacks)
-    table |= {"others": used, "facts": heat.facts}
-    found = {name: row(rounds, name, heat, clock, images[name], facts[name], table)
-             for name in facts}  # fmt: skip
-    table["rows"] = [{"name": n} | (found.get(n) or known[n]) for n in heat.contenders]
-    return table
+    found = [{"name": name} | rows[name] for name in heat.contenders]
+    return table | {"others": used, "facts": heat.facts, "rows": found}
 
 
-def absent(name: str, why: str) -> Table:
-    """A table that cannot be made here."""
-    return {
-        "table": name,
-        "kind": "speed",
-        "reference": None,
-        "reference_spread": None,
-        "clock": "wall",
-        "rounds": 0,
-        "forced": False,
-        "state": "missing",
-        "why": why,
-        "others": None,
-        "facts": {},
-        "rows": [],
-    }
+def taken(
+    heat: Heat,
+    bench: Bench,
+    works: dict[str, Work],
+    rows: dict[str, Row],
+    left: Callable[[], float | int],
+) -> list[Round]:
+    """The rounds; whoever breaks leaves `works` and gets a row, and the others begin again."""
+    while heat.reference in works:
+        pace = Pace(bench.rounds, turn_seconds(heat, bench, left(), len(works)), left)
+        told = progress(heat, bench)
+        try:
+            return alternate(works, pace, heat.watch or bench.watch(), heat.ceilings, told)
+        except Broken as error:
+            rows[error.name] = failed(error.name, error.reason)
+            works.pop(error.name).close()
+            release(bench)
+    return []
 
 
 def progress(heat: Heat, bench: Bench) -> Callable[[int], object]:
@@ -222,73 +198,3 @@ def release(bench: Bench) -> None:
     gc.collect()
     if bench.cuda:
         torch.cuda.empty_cache()
-
-
-def judged(heat: Heat, rounds: list[Round], clock: str, *, force: bool, lacks: bool) -> Table:
-    """Whether anything may be said, and by which clock; `lacks` if there is no reference."""
-    table: Table = {
-        "table": heat.name,
-        "kind": heat.kind,
-        "reference": heat.reference,
-        "reference_spread": None,
-        "clock": clock,
-        "rounds": len(rounds),
-        "forced": force,
-        "state": "measured",
-        "why": "",
-    }
-    if lacks:
-        return table | {"state": "missing", "why": f"there is no {heat.reference} to compare with"}
-    if not rounds or (len(rounds) < LEAST and not force):
-        why = f"{len(rounds)} of {LEAST} rounds fit into the time (--budget)"
-        return table | {"state": "no time", "why": why}
-    moved = spread(rounds, heat.reference, clock)
-    table["reference_spread"] = moved
-    if moved > TOO_MUCH and not force:
-        why = f"{heat.reference} itself varied by {moved:.0%}, which is too much to compare with"
-        table |= {"state": "refused", "why": why}
-    return table
-
-
-def row(
-    rounds: list[Round],
-    name: str,
-    heat: Heat,
-    clock: str,
-    images: int,
-    facts: Mapping[str, Any],
-    table: Table,
-) -> Row:
-    """Times, ratios and shares of what the device could do; only facts where it was refused."""
-    if table["state"] != "measured":
-        return {"state": table["state"], "why": table["why"], **facts}
-    ratio = costs if heat.kind == "cost" else speeds
-    found: Row = {"state": "measured", "why": ""}
-    if name != heat.reference:
-        found["ratio"] = ratio(rounds, name, heat.reference, clock)
-    for one in CLOCKS:
-        if rounds[0][name].times.device is None and one == "device":
-            continue
-        prefix = "" if one == clock else f"{one}_"
-        found[f"{prefix}seconds"] = summary(r[name].seconds(one) for r in rounds)
-        if name != heat.reference and one != clock:
-            found[f"{prefix}ratio"] = ratio(rounds, name, heat.reference, one)
-    if images > 1:
-        found["images_per_second"] = summary(images / r[name].seconds(clock) for r in rounds)
-    return found | shares(rounds, name, clock, images, facts) | dict(facts)
-
-
-def shares(
-    rounds: list[Round], name: str, clock: str, images: int, facts: Mapping[str, Any]
-) -> Row:
-    """What the step made of each ceiling that was probed right after it."""
-    found: Row = {}
-    flops, moved = facts.get("flops_per_image"), facts.get("bytes_of_step")
-    for kind in rounds[0][name].ceilings:
-        asked = moved if kind == "copy" else None if flops is None else 3 * flops * images
-        if asked is not None:
-            turns = [r[name] for r in rounds]
-            parts = (asked / t.seconds(clock) / t.ceilings[kind] for t in turns)
-            found[f"of_{kind}_ceiling"] = summary(parts)
-        found[f"{kind}_ceiling"] = summary(r[name].ceilings[kind] for r in rounds)
-    return found

@@ -19,7 +19,8 @@ from vitpos.bench import others
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.ceilings import Ceilings
 from vitpos.bench.clocks import Number
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table
 from vitpos.bench.rounds import Work
 from vitpos.bench.subjects import run_of
 from vitpos.embeddings.base import PositionEmbedding, Site

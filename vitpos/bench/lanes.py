@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from vitpos.bench.asked import Bench
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table
 from vitpos.bench.subjects import lanes, ours, run_of
 
 LANES = 8

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from vitpos.bench.asked import Bench, Missing
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table
 from vitpos.bench.rounds import Work
 from vitpos.bench.subjects import noise, ours, run_of, untouched
 from vitpos.data.augment import Augmenter

@@ -15,7 +15,8 @@ import vitpos
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.clocks import Stopwatch, of_children
 from vitpos.bench.composing import compose, lacking
-from vitpos.bench.heats import Contender, Heat, Table, absent, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table, absent
 from vitpos.bench.peers import script
 from vitpos.bench.rounds import Work
 from vitpos.data import files

@@ -9,7 +9,8 @@ from functools import partial
 
 from vitpos.bench.asked import Bench
 from vitpos.bench.ceilings import Ceilings
-from vitpos.bench.heats import Contender, Heat, Table, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table
 from vitpos.bench.rounds import Work
 from vitpos.bench.subjects import IMAGES, ours, run_of
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from vitpos.bench.asked import Bench
 from vitpos.bench.composing import lacking
-from vitpos.bench.heats import Contender, Heat, Table, absent, measure
+from vitpos.bench.heats import Contender, Heat, measure
+from vitpos.bench.judging import Table, absent
 from vitpos.bench.rounds import LEAST, Work
 from vitpos.bench.startup import LIMIT, ONE, mnist, of_processes, process, usual_epoch
 
