@@ -94,11 +94,11 @@ def shares(X, Y, N: tl.constexpr):
 
 
 def test_the_reader_sees_what_does_not_fit() -> None:
-    """A thread has 255 registers: 32 numbers fit, 512 do not."""
+    """A thread has 255 registers: 32 numbers fit, 256 do not."""
     types = {"X": "*fp32", "Y": "*fp32"}
-    fits, spills = (resources(shares, types, {"N": n}, 90, warps=1) for n in (1024, 16384))
+    fits, spills = (resources(shares, types, {"N": n}, 90, warps=1) for n in (1024, 8192))
 
     assert fits.spills == 0
-    assert spills.spills > 4 * (512 - 255)
+    assert spills.spills > 0
     assert fits.loads == {128: 8}
     assert fits.narrowest == 128
