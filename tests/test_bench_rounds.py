@@ -208,6 +208,7 @@ def test_shares_of_ceilings_are_taken_in_the_same_turn():
 
 @pytest.mark.parametrize(("asked", "others", "clock"), [
     ("auto", 0.0, "wall"), ("auto", 1.0, "cpu"), ("auto", None, "wall"), ("wall", 1.0, "wall"),
+    ("device", 1.0, "wall"),
 ])  # fmt: skip
 def test_cpu_time_counts_where_others_compute(asked, others, clock):
     """Unless another clock is asked for."""
@@ -227,3 +228,11 @@ def test_a_share_of_no_limit_is_none():
     """Where time is not counted, a table may take what it needs."""
     assert heats.within(lambda: math.inf, 0.5)() == math.inf
     assert heats.within(lambda: 10.0, 0.3)() == pytest.approx(3)
+
+
+def test_batches_made_ahead_do_not_count():
+    """What workers had ready when a turn began is used up before it is timed."""
+    clock = Clock()
+    work = clock.work(*[0.0] * 17, 1.0, warm=17)
+
+    assert turn(work, 3, clock.watch()).seconds("wall") == 1

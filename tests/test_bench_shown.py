@@ -256,3 +256,10 @@ def test_asking_what_there_is_needs_no_torch(words):
 
     assert "Options:" in told.stdout or "none" in told.stdout
     assert "torch" not in {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+
+
+def test_first_steps_are_told():
+    """How long the first step takes to come, compiled for the first time and again."""
+    facts = {"first_step_eager_seconds": 1.24, "first_step_cold_seconds": 53.4}
+
+    assert "first step: eager 1.24 s, cold 53.4 s" in cells.below(table(NONE, facts=facts))

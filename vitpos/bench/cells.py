@@ -7,6 +7,7 @@ from vitpos.words import bytes_words, count_words, seconds_words
 
 Row = Mapping[str, Any]
 NOTHING = "–"
+FIRST = "first_step_"
 
 
 class Sheet(NamedTuple):
@@ -75,6 +76,10 @@ def below(table: Mapping[str, Any]) -> list[str]:
         varied = f"; {table['reference']} itself varied by {moved:.0%}" if moved else ""
         forced = "; forced" if table["forced"] else ""
         said.append(f"{table['rounds']} rounds by {CLOCK[table['clock']]}{varied}{busy}{forced}")
+    firsts = {key: value for key, value in table["facts"].items() if key.startswith(FIRST)}
+    if firsts:
+        each = (f"{key[len(FIRST) : -len('_seconds')]} {duration(firsts[key])}" for key in firsts)
+        said.append(f"first step: {', '.join(each)}")
     for row in table["rows"]:
         if row["state"] not in ("measured", table["state"]):
             said.append(f"{row['name']}: {row['state']}, {row['why']}")

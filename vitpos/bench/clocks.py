@@ -117,8 +117,11 @@ def used_by_all(told: Path = Path("/proc/stat")) -> float | None:
 
 def choose(asked: str, device: torch.device, others: float | int | None) -> str:
     """The clock that ratios are taken by: of a GPU its own; CPU time where others compute too."""
+    cuda = device.type == "cuda"
+    if asked == "device" and not cuda:
+        return "wall"
     if asked != "auto":
         return asked
-    if device.type == "cuda":
+    if cuda:
         return "device"
     return "cpu" if others is not None and others > BUSY else "wall"

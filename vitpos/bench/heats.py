@@ -53,7 +53,8 @@ def measure(heat: Heat, bench: Bench) -> Table:
     others = Others()
     rounds = taken(heat, bench, works, rows, left)
     used = others.cores()
-    clock = choose(bench.asked.clock, bench.device, used)
+    device = bench.device if heat.watch is None else torch.device("cpu")
+    clock = choose(bench.asked.clock, device, used)
     asked = Question(heat.name, heat.reference, heat.kind)
     lacks = heat.reference not in works
     table = judged(asked, rounds, clock, force=bench.asked.force, lacks=lacks)

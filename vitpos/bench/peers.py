@@ -22,6 +22,7 @@ from vitpos.machine import DTYPES, cores, find_precision
 from vitpos.schema import Run
 
 WORKERS = 8  # processes that load pictures for a GPU
+AHEAD = 2  # batches that each has ready, which were made while others had their turns
 
 
 def tables(bench: Bench) -> Iterator[Table]:
@@ -90,7 +91,8 @@ def usual(bench: Bench, run: Run) -> Work:
     loader = module.batches(pictures(run, module), run.training.batch_size, workers, bench.device)
     model = module.network(shape_of(run, module))
     steps = module.train(model, module.forever(loader), bench.device)
-    return work(bench, run, steps, {"workers": workers, "precision": "fp32"})
+    facts = {"workers": workers, "precision": "fp32"}
+    return work(bench, run, steps, facts, warm=1 + AHEAD * workers)
 
 
 def pictures(run: Run, module: ModuleType) -> Any:
@@ -114,14 +116,18 @@ def resident(bench: Bench, run: Run, dtype: torch.dtype | None, *, compiled: boo
     return work(bench, run, steps, {"precision": name})
 
 
-def work(bench: Bench, run: Run, steps: Iterator[Any], facts: dict[str, Any]) -> Work:
+def work(
+    bench: Bench, run: Run, steps: Iterator[Any], facts: dict[str, Any], warm: int = 1
+) -> Work:
     """An iterator of steps as something that can be timed."""
 
     def advance(count: int) -> None:
         for _ in range(count):
             next(steps)
 
-    return Work(advance, run.training.batch_size, lambda: untouched(bench.threads), facts=facts)
+    return Work(
+        advance, run.training.batch_size, lambda: untouched(bench.threads), facts=facts, warm=warm
+    )
 
 
 def assembled(bench: Bench, run: Run) -> Iterator[tuple[Tensor, Tensor]]:

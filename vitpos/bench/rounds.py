@@ -35,7 +35,7 @@ class Work:
     prepare: Callable[[], object] = nothing  # puts the process in the state that the steps want
     close: Callable[[], object] = nothing
     facts: Mapping[str, Any] = field(default_factory=dict)  # what is known without a clock
-    warm: bool = True  # whether a step before each turn makes the turn's steps more alike
+    warm: int = 1  # steps before each turn that do not count
     each: int = 1  # what a step counts for: 8 if it is eight runs and times are those of one
 
 
@@ -121,10 +121,10 @@ def turn(
     watch: Stopwatch,
     ceilings: Callable[[], Mapping[str, float | int]] = dict,
 ) -> Turn:
-    """A step that does not count, unless it is a long one, then those that do."""
+    """Some steps that do not count, unless they are long ones, then those that do."""
     work.prepare()
     if work.warm and steps > 1:
-        work.advance(1)
+        work.advance(work.warm)
     faults = page_faults()
     watch.start()
     work.advance(steps)

@@ -27,12 +27,12 @@ class Part(NamedTuple):
 
 PARTS = {
     "step": Part("step", 80),
-    "peers": Part("peers", 110),
+    "peers": Part("peers", 130),
     "kernels": Part("kernels", 50),
     "lanes": Part("lanes", 40),
-    "startup": Part("startup", 90),
-    "compare": Part("folders", 40),
-    "embeddings": Part("embeddings", 150),  # last: it takes what others leave
+    "startup": Part("startup", 150),
+    "compare": Part("folders", 55),
+    "embeddings": Part("embeddings", 160),  # last: it takes what others leave
     "sweep": Part("sweeps", 300, in_all=False),
     "compile": Part("compiling", 200, in_all=False),
     "tensorboard": Part("boards", 120, in_all=False),

@@ -55,7 +55,7 @@ def commands(bench: Bench) -> Heat:
         reference="import torch",
         kind="cost",
         seconds=0.0,
-        share=0.25,
+        share=0.3,
         watch=of_processes(),
     )
 
@@ -82,7 +82,7 @@ def repeated(words: Sequence[str], bench: Bench, each: int = 1) -> Work:
         for _ in range(count):
             process(words, bench.left())
 
-    return Work(advance, warm=False, each=each)
+    return Work(advance, warm=0, each=each)
 
 
 def process(words: Sequence[str], seconds: float | int = math.inf) -> str:
@@ -121,7 +121,7 @@ def epoch(bench: Bench) -> Heat:
                     words = ("-m", "vitpos", "train", "--quiet", "dataset=mnist", *own)
                     process(words, bench.left())
 
-        return Work(once, warm=False)
+        return Work(once, warm=0)
 
     return Heat(
         name="epoch of MNIST, whole process",

@@ -160,6 +160,7 @@ def untouched(threads: int) -> None:
     """The process as it is before vitpos prepares it: for what others usually write."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = False, True
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         for parameter, size in GLIBC_USUAL.items():

@@ -36,7 +36,7 @@ def tables(bench: Bench) -> Iterator[Table]:
                     words = ("-m", "vitpos", "sweep", *seeds, "dataset=mnist", *own)
                     process((*words, *bench.asked.words), bench.left())
 
-        return Work(once, warm=False, each=SEEDS)
+        return Work(once, warm=0, each=SEEDS)
 
     heat = Heat(
         name=f"eight seeds of MNIST, {bench.device.type}",
