@@ -195,7 +195,7 @@ def test_without_a_reference_nothing_is_compared():
 def test_shares_of_ceilings_are_taken_in_the_same_turn():
     """Three times the operations of a forward pass, by what the device did right after."""
     clock = Clock()
-    tops = iter([{"bf16": 60.0, "copy": 50.0}] * 9)
+    tops = iter([{"bf16": {"wall": 60.0, "cpu": 6.0}, "copy": {"wall": 50.0}}] * 9)
     work = clock.work(2.0, images=4, facts={"flops_per_image": 5, "bytes_of_step": 10})
     asked = heat(clock, usual=work)
     asked.ceilings = lambda: next(tops)

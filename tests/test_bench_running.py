@@ -93,3 +93,16 @@ def test_goals_are_judged_by_medians(ratio, has, reached, said):
 
     assert (first["id"], first["found"], first["reached"]) == ("P1", ratio, reached)
     assert said in first["why"]
+
+
+@pytest.mark.parametrize(("share", "reached"), [(0.4, True), (0.2, False), (1.8, None)])
+def test_no_step_is_faster_than_a_matrix_product(share, reached):
+    """A share above one is the probe's fault, and no goal is reached by it."""
+    row = {"name": "vitpos", "state": "measured", "why": "", "precision": "bf16"}
+    row |= {"of_bf16_ceiling": {"median": share}}
+    table = {"table": "step, cifar, batch 128", "clock": "wall", "rows": [row]}
+    where = {"device": "cpu", "extensions": []}
+    part = {"tables": [table], "asked": {"words": []}, "circumstances": where}
+    found = next(goal for goal in goals.judge({"step": part}) if goal["id"] == "P2")
+
+    assert found["reached"] is reached

@@ -11,13 +11,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from vitpos.bench.clocks import Stopwatch, stopwatch
+from vitpos.bench.clocks import CLOCKS, Number, Stopwatch, Times, stopwatch
 from vitpos.machine import DTYPES
 
 SIDES = {"cuda": 8192, "cpu": 2048, "mps": 4096}  # of the matrices: large enough to be fast
 COPIED = {"cuda": 2**30, "cpu": 2**28, "mps": 2**29}  # bytes: more than a cache holds
 REPEATS = {"cuda": 5, "cpu": 1, "mps": 3}
 TRIES = 3
+Peaks = Mapping[str, Mapping[str, Number]]
 
 
 @dataclass
@@ -28,7 +29,6 @@ class Ceilings:
     precisions: tuple[str, ...]
     side: int = 0
     copied: int = 0
-    clock: str = "wall"  # that of which the best try counts
     tensors: dict[str, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,27 +41,31 @@ class Ceilings:
         self.source = torch.ones(self.copied // 4, device=self.device)
         self.target = torch.empty_like(self.source)
 
-    def __call__(self) -> Mapping[str, float]:
+    def __call__(self) -> Peaks:
         """``bf16``, ``fp32`` ...: operations a second; ``copy``: bytes a second, read and written.
 
-        The best of some tries each.
+        By each clock, of the best of some tries: what is compared with it is timed by one of them.
         """
-        watch, found = stopwatch(self.device), dict[str, float]()
+        watch, found = stopwatch(self.device), dict[str, Mapping[str, Number]]()
         for name, (left, right, out) in self.tensors.items():
-            seconds = self.best(partial(torch.mm, left, right, out=out), watch)
-            found[name] = 2 * self.side**3 / seconds
-        seconds = self.best(partial(self.target.copy_, self.source), watch)
-        return found | {"copy": 2 * 4 * (self.copied // 4) / seconds}
+            product = partial(torch.mm, left, right, out=out)
+            found[name] = self.best(product, watch, 2 * self.side**3)
+        copied = partial(self.target.copy_, self.source)
+        return found | {"copy": self.best(copied, watch, 2 * 4 * (self.copied // 4))}
 
-    def best(self, work: Callable[[], object], watch: Stopwatch) -> float:
-        """Seconds of one time, of the fastest try."""
-        repeats, times = REPEATS[self.device.type], []
+    def best(
+        self, work: Callable[[], object], watch: Stopwatch, amount: int
+    ) -> Mapping[str, Number]:
+        """How much of it is done in a second, by each clock, in the fastest try."""
+        repeats, times = REPEATS[self.device.type], list[Times]()
         for _ in range(TRIES):
             watch.start()
             for _ in range(repeats):
                 work()
-            times.append(max(watch.stop().by(self.clock), 1e-9) / repeats)
-        return min(times)
+            times.append(watch.stop())
+        return {
+            clock: amount * repeats / max(min(t.by(clock) for t in times), 1e-9) for clock in CLOCKS
+        }
 
 
 def bytes_of_step(

@@ -115,6 +115,21 @@ def embedding(name: str) -> Callable[[Part], float]:
     return find
 
 
+def share(name: str, precision: str) -> Callable[[Part], float]:
+    """Of the speed of a matrix product in the step's own precision."""
+
+    def find(part: Part) -> float:
+        row = part.row("step, cifar", name)
+        if row.get("precision") != precision:
+            raise Unknown(f"this machine does not choose {precision}")
+        found = number(row, f"of_{precision}_ceiling")
+        if found > 1:
+            raise Unknown(f"{found:.0%} cannot be: the probe was disturbed")
+        return found
+
+    return find
+
+
 def small_share(part: Part) -> float:
     """Of a step, that goes into the assembly of its batch."""
     return part.seconds("assembly", "vitpos") / part.seconds("peers, cifar, batch 128", "vitpos")
@@ -136,9 +151,9 @@ GOALS = (
     Goal("P1", "step against the usual script, batch 1024", "cpu", "peers", 3.0,
          lambda p: p.ratio(LARGE, "vitpos")),
     Goal("P2", "share of the bf16 matrix product's speed", "cpu", "step", 0.35,
-         lambda p: number(p.row("step, cifar", "vitpos"), "of_bf16_ceiling")),
+         share("vitpos", "bf16")),
     Goal("P2", "share of the fp32 matrix product's speed, in fp32", "cpu", "step", 0.60,
-         lambda p: number(p.row("step, cifar", "vitpos, fp32"), "of_fp32_ceiling")),
+         share("vitpos, fp32", "fp32")),
     Goal("P3", "step against our own in fp32", "cpu", "step", 1.8,
          lambda p: 1 / p.ratio("step, cifar", "vitpos, fp32")),
     Goal("P4", "assembly of a batch against pictures one by one", "cpu", "peers", 12.0,

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from vitpos.bench.asked import Bench, Missing
+from vitpos.bench.ceilings import Peaks
 from vitpos.bench.clocks import Number, Others, Stopwatch, choose
 from vitpos.bench.judging import Question, Row, Table, judged, row
 from vitpos.bench.rounds import Pace, Round, Work, alternate
@@ -41,7 +42,7 @@ class Heat:
     kind: str = "speed"  # ratios are times as fast as the reference; or "cost": times its time
     seconds: float | int = 1.0  # of a turn
     share: float | int = 1.0  # of what is left to the part
-    ceilings: Callable[[], Mapping[str, float | int]] = dict
+    ceilings: Callable[[], Peaks] = dict
     watch: Stopwatch | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 

@@ -93,7 +93,7 @@ def shares(
         asked = moved if kind == "copy" else None if flops is None else 3 * flops * images
         if asked is not None:
             turns = [r[name] for r in rounds]
-            parts = (asked / t.seconds(clock) / t.ceilings[kind] for t in turns)
+            parts = (asked / t.seconds(clock) / t.ceilings[kind][clock] for t in turns)
             found[f"of_{kind}_ceiling"] = summary(parts)
-        found[f"{kind}_ceiling"] = summary(r[name].ceilings[kind] for r in rounds)
+        found[f"{kind}_ceiling"] = summary(r[name].ceilings[kind][clock] for r in rounds)
     return found

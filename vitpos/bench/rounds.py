@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vitpos.bench.ceilings import Peaks
 from vitpos.bench.clocks import Stopwatch, Times
 
 TOO_MUCH = 0.3  # of its median: how far apart the reference's fastest and slowest turn may lie
@@ -46,7 +47,7 @@ class Turn:
     steps: int
     times: Times
     page_faults: int = 0
-    ceilings: Mapping[str, float | int] = field(default_factory=dict)  # right after it
+    ceilings: Peaks = field(default_factory=dict)  # right after it
 
     def seconds(self, clock: str) -> float | int:
         """Of a step."""
@@ -70,7 +71,7 @@ def alternate(
     works: Mapping[str, Work],
     pace: Pace,
     watch: Stopwatch,
-    ceilings: Callable[[], Mapping[str, float | int]] = dict,
+    ceilings: Callable[[], Peaks] = dict,
     told: Callable[[int], object] = lambda done: None,
 ) -> list[Round]:
     """Rounds in which each has its turn, the order reversed every time.
@@ -119,7 +120,7 @@ def turn(
     work: Work,
     steps: int,
     watch: Stopwatch,
-    ceilings: Callable[[], Mapping[str, float | int]] = dict,
+    ceilings: Callable[[], Peaks] = dict,
 ) -> Turn:
     """Some steps that do not count, unless they are long ones, then those that do."""
     work.prepare()
