@@ -13,6 +13,7 @@ import torch
 
 from vitpos import attention
 from vitpos.errors import BadInput
+from vitpos.kernels import launching
 from vitpos.schema import Run
 
 CPU_MICRO_BATCH = 128
@@ -29,6 +30,7 @@ class Machine:
     precision: str  # fp32 bf16 fp16
     threads: int
     attention: str  # explicit sdpa
+    kernels: str = "off"  # on off
 
     @property
     def dtype(self) -> torch.dtype:
@@ -59,7 +61,8 @@ def prepare(run: Run) -> Machine:
     chosen = run.attention
     if chosen == "auto":
         chosen = attention.choose(device, DTYPES[precision])
-    return Machine(device, precision, threads, chosen)
+    kernels = "on" if launching.use(run.kernels, device) else "off"
+    return Machine(device, precision, threads, chosen, kernels)
 
 
 def keep_memory() -> None:
@@ -139,6 +142,7 @@ def describe(machine: Machine) -> dict[str, Any]:
         "precision": machine.precision,
         "threads": machine.threads,
         "attention": machine.attention,
+        "kernels": machine.kernels,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "cpu": cpu_name(),
         "cores": os.cpu_count(),

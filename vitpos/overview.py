@@ -176,6 +176,8 @@ def machine(facts: Mapping[str, Any]) -> list[str]:
         if value is not None:
             before = {"python": "Python ", "git": "commit "}.get(key, "")
             said.append(f"{before}{value} {units.get(key, '')}".rstrip())
+    if facts.get("kernels") == "on":
+        said.append("our kernels")
     versions = part(facts, "versions")
     return said + [f"{name} {versions[name]}" for name in ("torch", "vitpos") if versions.get(name)]
 
