@@ -1,25 +1,19 @@
 """The tile on the device: sizes, warps, places for partial sums, and the two launches."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-import triton
 from torch import Tensor
 
 from vitpos.kernels import tile_backward, tile_forward
-from vitpos.kernels.tile_reference import Form, Given, Grads
-from vitpos.shapes import Asked, Heads
+from vitpos.kernels.launching import beside, interpreted
+from vitpos.kernels.tile_reference import Form, Given, Triple
+from vitpos.shapes import Heads
 
 PAIRINGS = {"neighbours": 0, "halves": 1, "quarters": 2}
+BIAS = ("bias_batch", "bias_head", "bias_query", "bias_key")
 PROGRAMS = 512  # that a backward pass has at most where images share sums: a few per multiprocessor
-
-
-class Triple(NamedTuple):
-    """Queries, keys and values, each [batch, heads, tokens, channels], of any strides."""
-
-    q: Asked
-    k: Asked
-    v: Heads
 
 
 def power(number: int, least: int = 16) -> int:
@@ -58,7 +52,7 @@ def constants(of: Triple, given: Given, form: Form) -> dict[str, Any]:
         "PREFIX": form.prefix if axes else 0,
         "LINES": power(lines) if axes else 16,
         "SPOTS": power(spots) if axes else 16,
-        "PIN": not triton.knobs.runtime.interpret,
+        "PIN": not interpreted(),
     }
 
 
@@ -73,9 +67,7 @@ def shared(given: Given, like: Tensor) -> dict[str, Any]:
         "sin_at": like if sin is None else sin,
         "bias_at": like if bias is None else bias,
         "table_at": like if table is None else table,
-        **dict(
-            zip(("bias_batch", "bias_head", "bias_query", "bias_key"), steps, strict=True),
-        ),
+        **dict(zip(BIAS, steps, strict=True)),
         "turn_head": cos.stride(0) if cos is not None and len(cos) > 1 else 0,
         "table_head": table.stride(0) if table is not None and len(table) > 1 else 0,
     }
@@ -92,21 +84,14 @@ def forward(of: Triple, given: Given, form: Form) -> Tensor:
     fixed = constants(of, given, form)
     batch, heads, tokens = of.q.shape[:3]
     out = torch.empty(batch, tokens, heads, of.v.shape[-1], dtype=of.v.dtype, device=of.v.device)
-    tile_forward.forward[(batch * heads,)](
-        q_at=of.q, k_at=of.k, v_at=of.v, out_at=out,
-        **strides("q", of.q), **strides("k", of.k), **strides("v", of.v), **shared(given, of.q),
-        scale=form.scale, axes_scale=form.axes_scale,
-        **fixed, num_warps=warps(fixed, gradients=False), num_stages=1,
-    )  # fmt: skip
+    with beside(of.q):
+        tile_forward.forward[(batch * heads,)](
+            q_at=of.q, k_at=of.k, v_at=of.v, out_at=out,
+            **strides("q", of.q), **strides("k", of.k), **strides("v", of.v), **shared(given, of.q),
+            scale=form.scale, axes_scale=form.axes_scale, **fixed,
+            num_warps=warps(fixed, gradients=False), num_stages=1, enable_fp_fusion=True,
+        )  # fmt: skip
     return out
-
-
-class Wanted(NamedTuple):
-    """Which gradients of what images share are asked for."""
-
-    angles: bool
-    bias: bool
-    table: bool
 
 
 def chunks(images: int, heads: int, sums: bool) -> int:
@@ -115,48 +100,46 @@ def chunks(images: int, heads: int, sums: bool) -> int:
 
 
 def backward(
-    grad: Heads, of: Triple, given: Given, form: Form, into: Triple, wanted: Wanted
-) -> Grads:
-    """Gradients of queries, keys and values in `into`, and of what else is `wanted`."""
+    grad: Heads, of: Triple, given: Given, form: Form, into: Triple, wanted: Sequence[bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of queries, keys and values in `into`; then of angles, bias and table."""
     fixed = constants(of, given, form)
     (batch, heads, tokens, width), device = of.q.shape, of.q.device
-    own = given.bias is not None and len(given.bias) > 1
-    sums = wanted.angles or wanted.table or (wanted.bias and not own)
-    chunk = chunks(batch, heads, sums)
+    of_angles, of_bias, of_table = wanted
+    own = of_bias and given.bias is not None and len(given.bias) > 1
+    chunk = chunks(batch, heads, of_angles or of_table or (of_bias and not own))
     parts = -(-batch // chunk)
-    nothing = torch.empty(0, device=device)
-    lines = 2 * (form.rows + form.cols) - 2
 
-    def place(is_wanted: bool, *shape: int) -> Tensor:
-        return torch.empty(parts, heads, *shape, device=device) if is_wanted else nothing
+    def room(asked: bool, first: int, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        size = (first, heads, *shape) if asked else (0,)
+        return torch.empty(size, dtype=dtype, device=device)
 
-    dturn, dtable = place(wanted.angles, tokens, width // 2), place(wanted.table, lines, width)
-    dbias = place(wanted.bias and not own, tokens, tokens)
-    if given.bias is not None and wanted.bias and own:
-        dbias = torch.empty(batch, heads, tokens, tokens, dtype=given.bias.dtype, device=device)
-    tile_backward.backward[(parts * heads,)](
-        q_at=of.q, k_at=of.k, v_at=of.v, grad_at=grad,
-        dq_at=into.q, dk_at=into.k, dv_at=into.v,
-        dturn_at=dturn, dbias_at=dbias, dtable_at=dtable,
-        **strides("q", of.q), **strides("k", of.k), **strides("v", of.v),
-        **strides("grad", grad),
-        **strides("dq", into.q), **strides("dk", into.k), **strides("dv", into.v),
-        **shared(given, of.q),
-        scale=form.scale, axes_scale=form.axes_scale, images=batch, chunk=chunk, **fixed,
-        DTURN=wanted.angles, DBIAS=(2 if own else 1) if wanted.bias else 0, DTABLE=wanted.table,
-        num_warps=warps(fixed, gradients=True), num_stages=1,
-    )  # fmt: skip
-    cos, table = given.cos, given.table
-    return Grads(
-        *into,
-        summed(dturn, cos) if wanted.angles else nothing,
-        dbias if own else dbias.sum(0, keepdim=True) if wanted.bias else nothing,
-        summed(dtable, table) if wanted.table else nothing,
+    dturn = room(of_angles, parts, tokens, width // 2)
+    dtable = room(of_table, parts, 2 * (form.rows + form.cols) - 2, width)
+    dbias = room(of_bias, batch if own else parts, tokens, tokens)
+    with beside(of.q):
+        tile_backward.backward[(parts * heads,)](
+            q_at=of.q, k_at=of.k, v_at=of.v, grad_at=grad,
+            dq_at=into.q, dk_at=into.k, dv_at=into.v,
+            dturn_at=dturn, dbias_at=dbias, dtable_at=dtable,
+            **strides("q", of.q), **strides("k", of.k), **strides("v", of.v),
+            **strides("grad", grad),
+            **strides("dq", into.q), **strides("dk", into.k), **strides("dv", into.v),
+            **shared(given, of.q),
+            scale=form.scale, axes_scale=form.axes_scale, images=batch, chunk=chunk, **fixed,
+            DTURN=of_angles, DBIAS=(2 if own else 1) if of_bias else 0, DTABLE=of_table,
+            num_warps=warps(fixed, gradients=True), num_stages=1, enable_fp_fusion=True,
+        )  # fmt: skip
+    return (
+        summed(dturn, given.cos),
+        dbias if own or not of_bias else dbias.sum(0, keepdim=True),
+        summed(dtable, given.table),
     )
 
 
 def summed(parts: Tensor, of: Tensor | None) -> Tensor:
     """The partial sums added up, over heads too where they have one in common."""
-    assert of is not None
+    if of is None or not parts.numel():
+        return parts
     found = parts.sum(0)
     return found if len(of) > 1 else found.sum(0, keepdim=True)

@@ -36,6 +36,14 @@ class Given(NamedTuple):
     table: Lines | None = None
 
 
+class Triple(NamedTuple):
+    """Queries, keys and values, each [batch, heads, tokens, channels], of any strides."""
+
+    q: Asked
+    k: Asked
+    v: Heads
+
+
 class Grads(NamedTuple):
     """One for each tensor given. That of angles stands for the cosines and sines."""
 
