@@ -90,7 +90,7 @@ class Together(PositionEmbedding):
         if len(known) < len(said) or len(turns) > 1 or len(axes) > 1:
             return None
         return Inside(
-            gain=prod(one.gain for one in known),
+            gain=prod([one.gain for one in known]),
             turn=next(iter(turns), None),
             axes=next(iter(axes), None),
             bias=sum(biases[1:], biases[0]) if biases else None,

@@ -4,6 +4,7 @@ import triton
 import triton.language as tl
 
 from vitpos.kernels.tile_parts import (
+    HALVES,
     lines_of_spots,
     load_angles,
     load_pairs,
@@ -41,11 +42,10 @@ def backward(
     """
     head = tl.program_id(0) % HEADS
     part = tl.program_id(0) // HEADS
+    turn = head * turn_head
     rows = tl.arange(0, SIDE)
     real = (rows < TOKENS)[:, None]
     pairs = real & (rows < TOKENS)[None, :]
-    every = tl.arange(0, WIDE)[None, :]
-    inside = real & (every < CARRIED)
     kind = q_at.dtype.element_ty
     if DTURN:
         all_turn = tl.zeros((SIDE, HALF), tl.float32)
@@ -65,9 +65,7 @@ def backward(
             TOKENS, WIDTH, HALF, PLANES, PAIRING,
         )  # fmt: skip
         if TURNED:
-            cos, sin = load_angles(
-                cos_at + head * turn_head, sin_at + head * turn_head, rows, TOKENS, WIDTH, HALF
-            )
+            cos, sin = load_angles(cos_at + turn, sin_at + turn, rows, TOKENS, WIDTH, HALF)
             q1, q2 = turned(q1, q2, cos, sin)
             k1, k2 = turned(k1, k2, cos, sin)
         q1, q2 = pinned(q1, PIN), pinned(q2, PIN)
@@ -88,21 +86,24 @@ def backward(
             own = bias_at + image * bias_batch + head * bias_head
             logits += tl.load(own + spot, mask=pairs, other=0.0)
         weights = softmax(logits, SIDE, TOKENS)
-        v = tl.load(
-            v_at + image * v_batch + head * v_head + rows[:, None] * v_token + every,
-            mask=inside, other=0.0,
+        v1, v2 = load_pairs(
+            v_at + image * v_batch + head * v_head, rows, v_token,
+            TOKENS, CARRIED, WIDE, (CARRIED + 1) // 2, HALVES,
         )  # fmt: skip
-        grad = tl.load(
-            grad_at + image * grad_batch + head * grad_head + rows[:, None] * grad_token + every,
-            mask=inside, other=0.0,
-        ).to(kind)  # fmt: skip
-        v, grad = pinned(v, PIN), pinned(grad, PIN)
-        dv = tl.dot(tl.trans(weights.to(kind)), grad, input_precision="ieee")
-        tl.store(
-            dv_at + image * dv_batch + head * dv_head + rows[:, None] * dv_token + every,
-            dv.to(kind), mask=inside,
+        g1, g2 = load_pairs(
+            grad_at + image * grad_batch + head * grad_head, rows, grad_token,
+            TOKENS, CARRIED, WIDE, (CARRIED + 1) // 2, HALVES,
         )  # fmt: skip
-        dlogits = tl.dot(grad, tl.trans(v), input_precision="ieee")
+        v1, v2 = pinned(v1, PIN), pinned(v2, PIN)
+        g1, g2 = pinned(g1.to(kind), PIN), pinned(g2.to(kind), PIN)
+        shares = tl.trans(weights.to(kind))
+        dv1 = tl.dot(shares, g1, input_precision="ieee")
+        dv2 = tl.dot(shares, g2, input_precision="ieee")
+        store_pairs(
+            dv_at + image * dv_batch + head * dv_head, rows, dv_token, dv1, dv2,
+            TOKENS, CARRIED, WIDE, (CARRIED + 1) // 2, HALVES,
+        )  # fmt: skip
+        dlogits = product(g1, g2, v1, v2)
         dlogits = weights * (dlogits - tl.sum(weights * dlogits, 1)[:, None])
         if DBIAS == 1:
             all_bias += dlogits
@@ -112,11 +113,8 @@ def backward(
         scaled = (dlogits * scale).to(kind)
         dq1 = tl.dot(scaled, k1, input_precision="ieee")
         dq2 = tl.dot(scaled, k2, input_precision="ieee")
-        dk1 = tl.dot(tl.trans(scaled), q1, input_precision="ieee")
-        dk2 = tl.dot(tl.trans(scaled), q2, input_precision="ieee")
         if AXES:
-            dseen = tl.dot(scaled, tl.trans(keys), input_precision="ieee")
-            dseen *= axes_scale / scale
+            dseen = tl.dot(scaled, tl.trans(keys), input_precision="ieee") * (axes_scale / scale)
             dlines = spots_of_lines(dseen, SIDE, LINES, ROWS, COLS, PREFIX).to(kind)
             dq1 = tl.dot(dlines, t1, dq1, input_precision="ieee")
             dq2 = tl.dot(dlines, t2, dq2, input_precision="ieee")
@@ -124,17 +122,21 @@ def backward(
                 all_t1 = tl.dot(tl.trans(dlines), q1, all_t1, input_precision="ieee")
                 all_t2 = tl.dot(tl.trans(dlines), q2, all_t2, input_precision="ieee")
         if DTURN:
-            all_turn += dq2 * q1 - dq1 * q2 + dk2 * k1 - dk1 * k2
+            all_turn += dq2 * q1 - dq1 * q2
         if TURNED:
-            cos, sin = load_angles(
-                cos_at + head * turn_head, sin_at + head * turn_head, rows, TOKENS, WIDTH, HALF
-            )
+            cos, sin = load_angles(cos_at + turn, sin_at + turn, rows, TOKENS, WIDTH, HALF)
             dq1, dq2 = turned(dq1, dq2, cos, -sin)
-            dk1, dk2 = turned(dk1, dk2, cos, -sin)
         store_pairs(
             dq_at + image * dq_batch + head * dq_head, rows, dq_token, dq1, dq2,
             TOKENS, WIDTH, HALF, PLANES, PAIRING,
         )  # fmt: skip
+        dk1 = tl.dot(tl.trans(scaled), q1, input_precision="ieee")
+        dk2 = tl.dot(tl.trans(scaled), q2, input_precision="ieee")
+        if DTURN:
+            all_turn += dk2 * k1 - dk1 * k2
+        if TURNED:
+            cos, sin = load_angles(cos_at + turn, sin_at + turn, rows, TOKENS, WIDTH, HALF)
+            dk1, dk2 = turned(dk1, dk2, cos, -sin)
         store_pairs(
             dk_at + image * dk_batch + head * dk_head, rows, dk_token, dk1, dk2,
             TOKENS, WIDTH, HALF, PLANES, PAIRING,

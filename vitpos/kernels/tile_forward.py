@@ -4,6 +4,7 @@ import triton
 import triton.language as tl
 
 from vitpos.kernels.tile_parts import (
+    HALVES,
     lines_of_spots,
     load_angles,
     load_pairs,
@@ -11,6 +12,7 @@ from vitpos.kernels.tile_parts import (
     product,
     softmax,
     spots_of_keys,
+    store_pairs,
     turned,
 )
 
@@ -61,10 +63,13 @@ def forward(
         spot = rows[:, None] * bias_query + rows[None, :] * bias_key
         logits += tl.load(bias_at + spot, mask=real & (rows < TOKENS)[None, :], other=0.0)
     weights = softmax(logits, SIDE, TOKENS)
-    every = tl.arange(0, WIDE)[None, :]
-    inside = real & (every < CARRIED)
-    v_at += image * v_batch + head * v_head
-    v = tl.load(v_at + rows[:, None] * v_token + every, mask=inside, other=0.0)
-    read = tl.dot(weights.to(kind), v, input_precision="ieee")
-    out_at += (image * TOKENS * HEADS + head) * CARRIED
-    tl.store(out_at + rows[:, None] * (HEADS * CARRIED) + every, read.to(kind), mask=inside)
+    v1, v2 = load_pairs(
+        v_at + image * v_batch + head * v_head, rows, v_token,
+        TOKENS, CARRIED, WIDE, (CARRIED + 1) // 2, HALVES,
+    )  # fmt: skip
+    shares = weights.to(kind)
+    store_pairs(
+        out_at + (image * TOKENS * HEADS + head) * CARRIED, rows, HEADS * CARRIED,
+        tl.dot(shares, v1, input_precision="ieee"), tl.dot(shares, v2, input_precision="ieee"),
+        TOKENS, CARRIED, WIDE, (CARRIED + 1) // 2, HALVES,
+    )  # fmt: skip

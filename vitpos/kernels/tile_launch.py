@@ -41,7 +41,7 @@ def constants(of: Triple, given: Given, form: Form) -> dict[str, Any]:
         "CARRIED": carried,
         "SIDE": power(tokens),
         "HALF": power((width + 1) // 2),
-        "WIDE": power(carried),
+        "WIDE": power((carried + 1) // 2),
         "TURNED": turned,
         "PAIRING": PAIRINGS[form.pairing if turned else "halves"],
         "PLANES": form.planes if turned else (width + 1) // 2,

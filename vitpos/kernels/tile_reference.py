@@ -6,13 +6,9 @@ All arithmetic is in float32 or wider, and so are all results but what is read.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from vitpos.shapes import Asked, Heads, Logits, Weights
-
-Turns = Float[Tensor, "#heads tokens planes"]  # cosines or sines; planes are half the channels
-Lines = Float[Tensor, "#heads lines width"]  # a vector for each offset of rows, then of columns
+from vitpos.shapes import Asked, Heads, Logits, Offsets, Turns, Weights
 
 
 class Form(NamedTuple):
@@ -30,10 +26,10 @@ class Form(NamedTuple):
 class Given(NamedTuple):
     """The tensors besides queries, keys and values; what is None is not there."""
 
-    cos: Turns | None = None
+    cos: Turns | None = None  # of half as many planes as there are channels
     sin: Turns | None = None
     bias: Logits | None = None
-    table: Lines | None = None
+    table: Offsets | None = None  # of rows, and then of columns
 
 
 class Triple(NamedTuple):
