@@ -59,7 +59,7 @@ def resources(
     compiled = triton.compile(
         source(kernel, signature, constants),
         target=GPUTarget("cuda", arch, 32),
-        options={"num_warps": warps, "num_stages": stages},
+        options={"num_warps": warps, "num_stages": stages, "enable_fp_fusion": True},
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "kernel.cubin"

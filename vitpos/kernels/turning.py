@@ -8,11 +8,14 @@ The ``ROWS`` rows of a tile are ``TOKENS`` tokens of each of ``ROWS / TOKENS`` i
 takes `steps` tiles one after another. All arithmetic is in the type of the cosines.
 """
 
+from typing import no_type_check
+
 import triton
 import triton.language as tl
 
 
 @triton.jit
+@no_type_check  # Triton reads the text: no check may be wrapped around it
 def turn(
     X1, X2, OUT1, OUT2, COS, SIN,
     images, tokens, steps,
@@ -45,6 +48,7 @@ def turn(
 
 
 @triton.jit
+@no_type_check
 def learn(
     G1, G2, X1, X2, OUT1, OUT2, COS, SIN, DCOS, DSIN,
     images, tokens, steps,
@@ -95,6 +99,7 @@ def learn(
 
 
 @triton.jit
+@no_type_check
 def place(steps, ROWS: tl.constexpr, TOKENS: tl.constexpr):
     """The head of this program, and the token and first image of each of its rows."""
     row = tl.arange(0, ROWS)
@@ -104,6 +109,7 @@ def place(steps, ROWS: tl.constexpr, TOKENS: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def angle(COS, SIN, table, token, alive, PLANES: tl.constexpr, BLOCK: tl.constexpr):
     """Cosines and sines of these tokens."""
     plane = tl.arange(0, BLOCK)
@@ -115,6 +121,7 @@ def angle(COS, SIN, table, token, alive, PLANES: tl.constexpr, BLOCK: tl.constex
 
 
 @triton.jit
+@no_type_check
 def read(
     X, row, alive,
     PLANES: tl.constexpr, BLOCK: tl.constexpr, PAIRING: tl.constexpr, KIND: tl.constexpr,
@@ -135,6 +142,7 @@ def read(
 
 
 @triton.jit
+@no_type_check
 def write(
     OUT, row, alive, a, b,
     PLANES: tl.constexpr, BLOCK: tl.constexpr, PAIRING: tl.constexpr,
@@ -155,6 +163,7 @@ def write(
 
 
 @triton.jit
+@no_type_check
 def first_channel(plane, PLANES: tl.constexpr, PAIRING: tl.constexpr):
     """The first channel of a plane, and how far off the second is."""
     half: tl.constexpr = PLANES // 2
@@ -168,6 +177,7 @@ def first_channel(plane, PLANES: tl.constexpr, PAIRING: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def copy(
     X, x, OUT, out, alive,
     WIDTH: tl.constexpr, PLANES: tl.constexpr, STILL: tl.constexpr,
