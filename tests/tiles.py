@@ -1,17 +1,12 @@
-"""Attention over few tokens to be computed in several ways: cases, answers, and how far they are.
+"""Attention over few tokens to be computed in several ways: cases, answers, errors."""
 
-As a program it runs kernels in Triton's interpreter: ``TRITON_INTERPRET=1 python tiles.py float32``.
-"""
-
-import json
-import sys
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vitpos.kernels import launching, tile, tile_reference
-from vitpos.kernels.tile_reference import Form, Given, Triple
+from vitpos.kernels import tile, tile_reference
+from vitpos.kernels.tile_reference import Form, Given
 
 
 class Case(NamedTuple):
@@ -53,12 +48,14 @@ CASES = [
 ]
 
 
-def question(case: Case, dtype: torch.dtype, seed: int = 0) -> tuple[list[Tensor], Given, Form]:
+def question(
+    case: Case, dtype: torch.dtype, seed: int = 0, device: str = "cpu"
+) -> tuple[list[Tensor], Given, Form]:
     """Random numbers for it, packed where queries and values are of one width."""
     random = torch.Generator().manual_seed(seed)
 
     def noise(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=random)
+        return torch.randn(shape, generator=random).to(device)
 
     heads, width, tokens = 2, case.width, case.tokens
     packed = noise(case.images, tokens, 3, heads, width).to(dtype)
@@ -92,8 +89,8 @@ def answers(qkv: list[Tensor], given: Given, form: Form, plain: bool = False) ->
         found = tile_reference.forward(*tile.triple(qkv), known, form)
     else:
         found = tile.attend(qkv, known, form)
-    weight = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
-    (found * weight.to(found)).sum().backward()
+    weight = torch.randn(found.shape, generator=torch.Generator().manual_seed(1)).to(found)
+    (found * weight).sum().backward()
     asked = {f"input {i}": x for i, x in enumerate(qkv)}
     asked |= {"angles": angles, "bias": bias, "table": table}
     grads = {name: x.grad for name, x in asked.items() if x is not None}
@@ -102,8 +99,8 @@ def answers(qkv: list[Tensor], given: Given, form: Form, plain: bool = False) ->
 
 def exact(qkv: list[Tensor], given: Given, form: Form) -> dict[str, Tensor]:
     """The same in float64, of the same numbers."""
-    wide = Given(*(None if x is None else x.double() for x in given))
-    return answers([x.double() for x in qkv], wide, form, plain=True)
+    wide = Given(*(None if x is None else x.cpu().double() for x in given))
+    return answers([x.cpu().double() for x in qkv], wide, form, plain=True)
 
 
 def error(found: Tensor, wanted: Tensor) -> float:
@@ -112,22 +109,11 @@ def error(found: Tensor, wanted: Tensor) -> float:
     return (away / wanted.double().abs().max().clamp(min=1e-30)).item()
 
 
-def compared(case: Case, dtype: torch.dtype, seed: int = 0) -> dict[str, float]:
-    """How far what runs here is from float64."""
-    asked = question(case, dtype, seed)
+def compared(
+    case: Case, dtype: torch.dtype, seed: int = 0, device: str = "cpu"
+) -> dict[str, float]:
+    """How far what runs on this device is from float64."""
+    asked = question(case, dtype, seed, device)
     found, wanted = answers(*asked), exact(*asked)
     assert found.keys() == wanted.keys()
     return {name: error(found[name], wanted[name]) for name in found}
-
-
-def views(packed: Tensor) -> Triple:
-    """Queries, keys and values of a packed product."""
-    return tile.triple([packed])
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    launching.use("on", torch.device("cpu"))
-    kind = getattr(torch, sys.argv[1])
-    chosen = CASES if kind == torch.float32 else CASES[:2] + CASES[5:6]
-    sys.stdout.write(json.dumps({str(case): compared(case, kind) for case in chosen}))

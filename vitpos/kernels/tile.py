@@ -2,8 +2,9 @@
 
 A head of an image is one tile of at most 128 tokens. Rotation, bias and what queries see along rows
 and columns happen inside; gradients compute the scores again, so that none ever reaches memory.
-What all images share (a bias, angles, vectors) gets its gradient as sums over some images each, in
-an order that depends on shapes alone, and then one sum over these: no atomics, the same bits always.
+What all images share (a bias, angles, vectors) gets its gradient as sums over some images each,
+in an order that depends on shapes alone, and then one sum over these: no atomics, so that the same
+bits come out each time.
 
 Where kernels do not run (`launching`), the operator is the plain PyTorch of `tile_reference`.
 Registered with `torch.library`, so that autograd and `torch.compile` see through it. There is no
@@ -17,9 +18,10 @@ import torch
 from torch import Tensor
 
 from vitpos.kernels import launching, tile_reference
-from vitpos.kernels.tile_reference import Form, Given, Grads, Triple
+from vitpos.kernels.tile_reference import Form, Given, Triple
 
 TOKENS = 128  # that a tile has at most
+EXACT = 64  # the same in float32, whose numbers take twice the room
 WIDTH = 128  # channels of a head
 LINES, SPOTS = 64, 32  # of rows and columns, offsets and places: what a tile has room for
 DENSE = (torch.bfloat16, torch.float16)  # what tensor cores multiply
@@ -28,7 +30,8 @@ DENSE = (torch.bfloat16, torch.float16)  # what tensor cores multiply
 def holds(q: Tensor, carried: int) -> bool:
     """Whether queries like these, with values of `carried` channels, fit into a tile."""
     *_, tokens, width = q.shape
-    return 0 < tokens <= TOKENS and max(width, carried) <= WIDTH and q.numel() > 0
+    most = TOKENS if q.dtype in DENSE else EXACT
+    return tokens <= most and max(width, carried) <= WIDTH and q.numel() > 0
 
 
 def holds_axes(rows: int, cols: int) -> bool:

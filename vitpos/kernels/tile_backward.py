@@ -1,5 +1,7 @@
 """Attention of one head of one image as one tile, in Triton: the gradients."""
 
+from typing import no_type_check
+
 import triton
 import triton.language as tl
 
@@ -19,6 +21,7 @@ from vitpos.kernels.tile_parts import (
 
 
 @triton.jit
+@no_type_check  # Triton reads the text: no check may be wrapped around it
 def backward(
     q_at, k_at, v_at, grad_at, dq_at, dk_at, dv_at, cos_at, sin_at, bias_at, table_at,
     dturn_at, dbias_at, dtable_at,

@@ -1,5 +1,7 @@
 """Attention of one head of one image as one tile, in Triton: what is read."""
 
+from typing import no_type_check
+
 import triton
 import triton.language as tl
 
@@ -18,6 +20,7 @@ from vitpos.kernels.tile_parts import (
 
 
 @triton.jit
+@no_type_check  # Triton reads the text: no check may be wrapped around it
 def forward(
     q_at, k_at, v_at, out_at, cos_at, sin_at, bias_at, table_at,
     q_batch, q_head, q_token, k_batch, k_head, k_token, v_batch, v_head, v_token,

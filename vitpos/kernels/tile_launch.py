@@ -1,6 +1,6 @@
 """The tile on the device: sizes, warps, places for partial sums, and the two launches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -73,10 +73,10 @@ def shared(given: Given, like: Tensor) -> dict[str, Any]:
     }
 
 
-def warps(fixed: dict[str, Any], *, gradients: bool) -> int:
-    """Of one program: so many that nothing has to leave the registers, and no more."""
-    extra = fixed["BIASED"] or fixed["AXES"] or fixed["TURNED"]
-    return 8 if fixed["SIDE"] > 64 or (gradients and extra) else 4
+def warps(fixed: Mapping[str, Any], *, gradients: bool, sums: bool = False) -> int:
+    """Of one program: so few that all have work, so many that their registers hold the tile."""
+    full = gradients and (sums or fixed["BIASED"] or fixed["AXES"])
+    return 8 if fixed["SIDE"] > 64 or full else 4
 
 
 def forward(of: Triple, given: Given, form: Form) -> Tensor:
@@ -107,7 +107,8 @@ def backward(
     (batch, heads, tokens, width), device = of.q.shape, of.q.device
     of_angles, of_bias, of_table = wanted
     own = of_bias and given.bias is not None and len(given.bias) > 1
-    chunk = chunks(batch, heads, of_angles or of_table or (of_bias and not own))
+    sums = of_angles or of_table or (of_bias and not own)
+    chunk = chunks(batch, heads, sums)
     parts = -(-batch // chunk)
 
     def room(asked: bool, first: int, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -128,7 +129,7 @@ def backward(
             **shared(given, of.q),
             scale=form.scale, axes_scale=form.axes_scale, images=batch, chunk=chunk, **fixed,
             DTURN=of_angles, DBIAS=(2 if own else 1) if of_bias else 0, DTABLE=of_table,
-            num_warps=warps(fixed, gradients=True), num_stages=1, enable_fp_fusion=True,
+            num_warps=warps(fixed, gradients=True, sums=sums), num_stages=1, enable_fp_fusion=True,
         )  # fmt: skip
     return (
         summed(dturn, given.cos),

@@ -1,5 +1,7 @@
 """What the forward and the backward tile share, in Triton: pairs of channels, rotation, axes."""
 
+from typing import no_type_check
+
 import triton
 import triton.language as tl
 
@@ -9,6 +11,7 @@ QUARTERS = tl.constexpr(2)
 
 
 @triton.jit
+@no_type_check  # Triton reads the text: no check may be wrapped around it
 def channels(HALF: tl.constexpr, WIDTH: tl.constexpr, PLANES: tl.constexpr, PAIRING: tl.constexpr):
     """The two channels of each plane; what is left beyond `PLANES` turns by zero, in halves."""
     plane = tl.arange(0, HALF)
@@ -26,6 +29,7 @@ def channels(HALF: tl.constexpr, WIDTH: tl.constexpr, PLANES: tl.constexpr, PAIR
 
 
 @triton.jit
+@no_type_check
 def load_pairs(
     at, rows, stride, TOKENS: tl.constexpr, WIDTH: tl.constexpr, HALF: tl.constexpr,
     PLANES: tl.constexpr, PAIRING: tl.constexpr,
@@ -47,6 +51,7 @@ def load_pairs(
 
 
 @triton.jit
+@no_type_check
 def store_pairs(
     at, rows, stride, first, second, TOKENS: tl.constexpr, WIDTH: tl.constexpr,
     HALF: tl.constexpr, PLANES: tl.constexpr, PAIRING: tl.constexpr,
@@ -64,12 +69,11 @@ def store_pairs(
         one, two = channels(HALF, WIDTH, PLANES, PAIRING)
         there = (tl.arange(0, HALF) < whole)[None, :]
         tl.store(line + one[None, :], first.to(kind), mask=real & there)
-        tl.store(
-            line + two[None, :], second.to(kind), mask=real & there & (two < WIDTH)[None, :]
-        )
+        tl.store(line + two[None, :], second.to(kind), mask=real & there & (two < WIDTH)[None, :])
 
 
 @triton.jit
+@no_type_check
 def load_angles(
     cos_at, sin_at, rows, TOKENS: tl.constexpr, WIDTH: tl.constexpr, HALF: tl.constexpr
 ):  # fmt: skip
@@ -78,10 +82,13 @@ def load_angles(
     whole: tl.constexpr = WIDTH // 2
     spot = rows[:, None] * whole + plane
     real = (rows < TOKENS)[:, None] & (plane < whole)
-    return tl.load(cos_at + spot, mask=real, other=1.0), tl.load(sin_at + spot, mask=real, other=0.0)
+    return tl.load(cos_at + spot, mask=real, other=1.0), tl.load(
+        sin_at + spot, mask=real, other=0.0
+    )
 
 
 @triton.jit
+@no_type_check
 def turned(first, second, cos, sin):
     """Both channels of planes turned by their angles, in float32, as they were given."""
     x, y = first.to(tl.float32), second.to(tl.float32)
@@ -89,6 +96,7 @@ def turned(first, second, cos, sin):
 
 
 @triton.jit
+@no_type_check
 def pinned(x, PIN: tl.constexpr):
     """The same numbers, computed once: else each warp makes all those that it multiplies with."""
     if PIN:
@@ -100,6 +108,7 @@ def pinned(x, PIN: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def product(a1, a2, b1, b2):
     """``a bᵀ``, of vectors whose channels come in two parts, in float32."""
     found = tl.dot(a1, tl.trans(b1), input_precision="ieee")
@@ -107,6 +116,7 @@ def product(a1, a2, b1, b2):
 
 
 @triton.jit
+@no_type_check
 def softmax(logits, SIDE: tl.constexpr, TOKENS: tl.constexpr):
     """Over keys, of which those beyond `TOKENS` are not there."""
     if TOKENS < SIDE:
@@ -116,6 +126,7 @@ def softmax(logits, SIDE: tl.constexpr, TOKENS: tl.constexpr):
 
 
 @triton.jit
+@no_type_check
 def spots_of_keys(
     SIDE: tl.constexpr, SPOTS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
     PREFIX: tl.constexpr,
@@ -129,6 +140,7 @@ def spots_of_keys(
 
 
 @triton.jit
+@no_type_check
 def lines_of_spots(
     lines, SIDE: tl.constexpr, SPOTS: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
     PREFIX: tl.constexpr,
@@ -144,6 +156,7 @@ def lines_of_spots(
 
 
 @triton.jit
+@no_type_check
 def spots_of_lines(
     spots, SIDE: tl.constexpr, LINES: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
     PREFIX: tl.constexpr,
