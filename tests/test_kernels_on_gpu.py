@@ -1,6 +1,7 @@
 """The rotary kernel where it is meant to run, beside float64."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import networks
 import pytest
@@ -65,11 +66,11 @@ def ours(xs: Tensor, angles: Tensor, pull: Tensor, pairing: str) -> list[Tensor]
 )
 def test_is_as_exact_as_its_type(
     batch: int, heads: int, tokens: int, width: int, planes: int, own: bool,
-    pairing: str, dtype: torch.dtype,
+    pairing: str, dtype: torch.dtype, record_property: Any,
 ) -> None:  # fmt: skip
     """Beside float64 on new random numbers, out of a packed product; twice, the same bits."""
     seed = torch.seed() % 2**31
-    print("seed", seed)
+    record_property("seed", seed)
     draws = torch.Generator(CUDA).manual_seed(seed)
     packed = torch.randn(batch, tokens, 3, heads, width, generator=draws, device=CUDA).to(dtype)
     xs = packed.permute(2, 0, 3, 1, 4)[:2]
@@ -88,6 +89,7 @@ def test_is_as_exact_as_its_type(
 
 def scores(name: str, kernels: str, compiled: bool = False) -> dict[str, Tensor]:
     """Of a network with prefix tokens on an oblong grid, and the gradients of all weights."""
+    torch.use_deterministic_algorithms(False)  # cuBLAS would have to be told before it started
     launching.use(kernels, CUDA)
     model = networks.vit(name, pool="cls", registers=1).to(CUDA)
     torch.manual_seed(0)
@@ -98,11 +100,18 @@ def scores(name: str, kernels: str, compiled: bool = False) -> dict[str, Tensor]
     return left | {"scores": out.detach()}
 
 
+def near(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Compare all numbers to the largest of their tensor: float32 through a whole network."""
+    assert got.keys() == wanted.keys()
+    for name, x in wanted.items():
+        most = float(x.abs().max())
+        torch.testing.assert_close(got[name], x, rtol=0, atol=1e-4 * most + 1e-9, msg=name)
+
+
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_a_network_computes_the_same_with_it(name: str) -> None:
     """Every strategy, in float32: scores and gradients."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.testing.assert_close(scores(name, "on"), scores(name, "off"), rtol=1e-4, atol=1e-5)
+    near(scores(name, "on"), scores(name, "off"))
 
 
 def test_stands_in_a_graph_of_cuda() -> None:
@@ -126,4 +135,4 @@ def test_compiles_with_a_network() -> None:
     """The default compiler sees one graph, and the kernel in it."""
     got, wanted = scores("rope_mixed", "on", compiled=True), scores("rope_mixed", "on")
 
-    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    near(got, wanted)

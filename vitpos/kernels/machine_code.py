@@ -85,8 +85,9 @@ def source(kernel: object, signature: Mapping[str, str], constants: Mapping[str,
     if not isinstance(kernel, JITFunction):
         raise TypeError(f"{kernel} is not a kernel that can be compiled")
     names = kernel.arg_names
-    if odd := set(names) ^ (signature.keys() | constants.keys()):
-        raise TypeError(f"{kernel.__name__}: {', '.join(sorted(odd))} missing, or not its argument")
+    told = [*signature, *constants]
+    if odd := {name for name in {*names, *told} if name not in names or told.count(name) != 1}:
+        raise TypeError(f"{kernel.__name__}: tell {', '.join(sorted(odd))} once, or not at all")
     types = {name: signature.get(name, "constexpr").partition(":")[0] for name in names}
     divisible = [["tt.divisibility", 16]]
     attrs = {
