@@ -1,5 +1,7 @@
 """Compile a small network of each strategy named on the command line, and compare it with eager.
 
+With ``--tile``, attention is our operator for few tokens.
+
 A program of its own, because the checks of shapes that tests run with cannot be compiled.
 """
 
@@ -20,13 +22,14 @@ def gradients(run: nn.Module, model: nn.Module, images: Tensor) -> dict[str, Ten
     return left | {"scores": scores.detach()}
 
 
-def compare(names: str) -> None:
+def compare(names: str, way: str) -> None:
     """Raise if there is a graph break, or if the compiled network computes something else.
 
     Its gradients are compared on a grid that it was not built for, where there is more to trace.
     """
     torch.compiler.reset()
     model = networks.vit(names, pool="cls", registers=1)
+    model.attend_with(way)
     compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="aot_eager")
     images = networks.noise(2, 3, 24, 40)
     wanted, got = (gradients(run, model, images) for run in (model, compiled))
@@ -39,5 +42,7 @@ def compare(names: str) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for names in sys.argv[1:]:
-        compare(names)
+    asked = sys.argv[1:]
+    for names in asked:
+        if names != "--tile":
+            compare(names, "tile" if "--tile" in asked else "sdpa")

@@ -146,8 +146,8 @@ def device() -> Iterator[Finding]:
         if torch.version.cuda is None:
             said += " (torch is a CPU build)"
         yield Finding("device", "ok", said)
-    way = attention.choose(chosen, machine.DTYPES[precision])
     why = launching.obstacle(chosen)
+    way = attention.choose(chosen, machine.DTYPES[precision], kernels=why is None)
     ours = "our kernels" if why is None else f"without our kernels: {why}"
     yield Finding("arithmetic", "ok", f"{precision}, {way} attention, {ours}")
     yield cores(machine.cores())

@@ -29,7 +29,7 @@ class Machine:
     device: torch.device
     precision: str  # fp32 bf16 fp16
     threads: int
-    attention: str  # explicit sdpa
+    attention: str  # explicit sdpa tile
     kernels: str = "off"  # on off
 
     @property
@@ -58,11 +58,20 @@ def prepare(run: Run) -> Machine:
     torch._C._set_deterministic_fill_uninitialized_memory(False)  # costs time, changes no bits
     torch.use_deterministic_algorithms(run.deterministic)
     torch.backends.cudnn.benchmark = False
+    kernels = launching.use(run.kernels, device)
     chosen = run.attention
     if chosen == "auto":
-        chosen = attention.choose(device, DTYPES[precision])
-    kernels = "on" if launching.use(run.kernels, device) else "off"
-    return Machine(device, precision, threads, chosen, kernels)
+        chosen = attention.choose(device, DTYPES[precision], tokens(run), kernels)
+    if chosen == "tile" and not kernels:
+        why = launching.obstacle(device) or f"kernels = {run.kernels}"
+        raise BadInput(f"attention = tile: {why}", "attention=auto")
+    return Machine(device, precision, threads, chosen, "on" if kernels else "off")
+
+
+def tokens(run: Run) -> int:
+    """How many there are of a training image."""
+    prefix = (run.backbone.pool == "cls") + run.backbone.registers
+    return (run.dataset.size // run.patch.size) ** 2 + prefix
 
 
 def keep_memory() -> None:
@@ -82,10 +91,10 @@ def useful_threads(run: Run) -> int:
 
     A rule and not a measurement, because sums of other threads have other bits.
     """
-    tokens = (run.dataset.size // run.patch.size) ** 2
+    cells = (run.dataset.size // run.patch.size) ** 2
     weights = 12 * run.backbone.depth * run.backbone.dim**2
     images = min(run.training.batch_size, CPU_MICRO_BATCH)
-    return max(1, min(cores(), round(6 * weights * tokens * images / 1e10)))
+    return max(1, min(cores(), round(6 * weights * cells * images / 1e10)))
 
 
 def cores() -> int:

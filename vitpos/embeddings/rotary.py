@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Unpack, override
 
-from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Inside, PositionEmbedding, Site, Trunk, Turn
 from vitpos.embeddings.coordinates import Coordinates
 from vitpos.embeddings.stretching import RULES, stretched, temper
 from vitpos.grid import Grid
@@ -110,6 +110,13 @@ class Rotary(PositionEmbedding, ABC):
             q, k = q * gain, k * gain
         q, k = self.turn((q, k), angles)
         return q, k
+
+    @override
+    def inside(self, site: Site) -> Inside | None:
+        gain = temper(self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
+        if gain != 1.0 or type(self).turn is not Rotary.turn:
+            return None
+        return Inside(turn=Turn(self.turns(site), self.pairing))
 
     @final
     def turns(self, site: Site) -> Turns:

@@ -4,7 +4,7 @@ import torch
 from typing_extensions import Unpack, override
 
 from vitpos.embeddings.axial import Axial
-from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Gather, Inside, PositionEmbedding, Site, Trunk
 from vitpos.embeddings.rotary import Switches
 from vitpos.shapes import Heads
 
@@ -42,6 +42,10 @@ class RotaryValues(PositionEmbedding):
     @override
     def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
         return self.rotation.heads(q, k, site) if self.turns == "all" else (q, k)
+
+    @override
+    def inside(self, site: Site) -> Inside | None:
+        return self.rotation.inside(site) if self.turns == "all" else Inside()
 
     @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:
