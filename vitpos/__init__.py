@@ -8,7 +8,9 @@ The modules, in the order data flows through them:
 - `data` holds images as tensors on the device and changes them batch by batch;
 - `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words; `kernels` what
   GPUs do faster than PyTorch, each beside plain PyTorch that says the same;
-- `train` is the loop, `metrics` what is measured, `experiment` one run from data to summary;
+- `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
+  and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what
+  is measured, `experiment` one run from data to summary;
 - `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;
 - `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
   runs them in slots of `launchers`, each a `member` of its own;

@@ -128,7 +128,7 @@ def perform(
     folder.update(status="running", attempts=[*attempts, attempt], **mended)
 
     def close(status: str) -> None:
-        attempt.update(ended=now(), status=status, to_step=loop.step)
+        attempt.update(ended=now(), status=status, to_step=loop.step, steps=loop.manner)
         folder.update(status=status, attempts=[*attempts, attempt])
 
     stop.patient = True
@@ -185,6 +185,8 @@ def ending(error: BaseException) -> str:
 
 def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None:
     """Write down and show one thing that the loop did."""
+    for text in loop.trouble():
+        show.note(text)
     if isinstance(item, Step):
         history.step()
         show.step(item.step, loop.total, history.pace.rate)

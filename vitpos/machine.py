@@ -17,7 +17,12 @@ from vitpos.kernels import launching
 from vitpos.schema import Run
 
 CPU_MICRO_BATCH = 128
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 # mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
 GLIBC_KEEPS = {-1: 2**31 - 1, -2: 2**26, -3: 2**30}
 
@@ -27,10 +32,11 @@ class Machine:
     """What was chosen for one run."""
 
     device: torch.device
-    precision: str  # fp32 bf16 fp16
+    precision: str  # fp32 tf32 bf16 fp16
     threads: int
     attention: str  # explicit sdpa tile
     kernels: str = "off"  # on off
+    compile: str = "off"  # auto on off
 
     @property
     def dtype(self) -> torch.dtype:
@@ -39,7 +45,18 @@ class Machine:
 
     def autocast(self) -> torch.autocast:
         """Where matrix products are made in `dtype`."""
-        return torch.autocast(self.device.type, self.dtype, enabled=self.precision != "fp32")
+        half = self.dtype != torch.float32
+        return torch.autocast(self.device.type, self.dtype, enabled=half)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether steps are compiled: unasked only on GPUs, for a CPU gains next to nothing."""
+        return self.compile == "on" or (self.compile == "auto" and self.records)
+
+    @property
+    def records(self) -> bool:
+        """Whether steps are recorded and repeated whole, as CUDA can."""
+        return self.device.type == "cuda" and self.compile != "off"
 
     @property
     def micro_batch(self) -> int:
@@ -58,6 +75,8 @@ def prepare(run: Run) -> Machine:
     torch._C._set_deterministic_fill_uninitialized_memory(False)  # costs time, changes no bits
     torch.use_deterministic_algorithms(run.deterministic)
     torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
     kernels = launching.use(run.kernels, device)
     chosen = run.attention
     if chosen == "auto":
@@ -65,7 +84,8 @@ def prepare(run: Run) -> Machine:
     if chosen == "tile" and not kernels:
         why = launching.obstacle(device) or f"kernels = {run.kernels}"
         raise BadInput(f"attention = tile: {why}", "attention=auto")
-    return Machine(device, precision, threads, chosen, "on" if kernels else "off")
+    used = "on" if kernels else "off"
+    return Machine(device, precision, threads, chosen, used, run.compile)
 
 
 def tokens(run: Run) -> int:
@@ -126,8 +146,10 @@ def find_precision(name: str, device: torch.device) -> str:
     native = has_bfloat16(device)
     if name == "auto":
         return "bf16" if native else "fp32"
-    if name == "fp16" and device.type != "cuda":
-        raise BadInput(f"precision = fp16 needs CUDA, not {device.type}", "use bf16 or fp32")
+    if name in ("fp16", "tf32") and device.type != "cuda":
+        raise BadInput(f"precision = {name} needs CUDA, not {device.type}", "use bf16 or fp32")
+    if name == "tf32" and torch.cuda.get_device_capability(device) < (8, 0):
+        raise BadInput("precision = tf32: this GPU has no TF32", "use fp16 or fp32")
     if name == "bf16" and device.type == "cuda" and not native:
         raise BadInput("precision = bf16: this GPU has no bfloat16", "use fp16 or fp32")
     return name
@@ -146,7 +168,8 @@ def describe(machine: Machine) -> dict[str, Any]:
     """Everything about the machine and the software that can change a number."""
     names = ("vitpos", "torch", "numpy", "safetensors", "hydra-core")
     device = machine.device
-    return {
+    fast = {"compile": machine.compile} if machine.compiles or machine.records else {}
+    return fast | {
         "device": str(device),
         "precision": machine.precision,
         "threads": machine.threads,
