@@ -258,6 +258,13 @@ def test_asking_what_there_is_needs_no_torch(words):
     assert "torch" not in {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
 
 
+def test_what_went_wrong_on_the_way_is_told():
+    """A step that was to be compiled and was not is no step of a compiled network."""
+    slow = row("rope2d", trouble=["not compiled: out of luck"], ratio=spread(1.1))
+
+    assert "rope2d: not compiled: out of luck" in cells.below(table(NONE, slow))
+
+
 def test_first_steps_are_told():
     """How long the first step takes to come, compiled for the first time and again."""
     facts = {"first_step_eager_seconds": 1.24, "first_step_cold_seconds": 53.4}

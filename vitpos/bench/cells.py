@@ -81,6 +81,7 @@ def below(table: Mapping[str, Any]) -> list[str]:
         each = (f"{key[len(FIRST) : -len('_seconds')]} {duration(firsts[key])}" for key in firsts)
         said.append(f"first step: {', '.join(each)}")
     for row in table["rows"]:
+        said += [f"{row['name']}: {text}" for text in row.get("trouble", [])]
         if row["state"] not in ("measured", table["state"]):
             said.append(f"{row['name']}: {row['state']}, {row['why']}")
     return said

@@ -5,16 +5,13 @@ All start from the packed product of queries, keys and values, as it comes in a 
 of CIFAR. What cannot be had here has a row that says why.
 """
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from vitpos import attention, build, machine
-from vitpos.attention import Attend
+from vitpos import build, machine
+from vitpos.attention import meet
 from vitpos.bench import others
 from vitpos.bench.asked import Bench, Missing
 from vitpos.bench.ceilings import Ceilings
@@ -24,6 +21,7 @@ from vitpos.bench.judging import Table
 from vitpos.bench.rounds import Work
 from vitpos.bench.subjects import run_of
 from vitpos.embeddings.base import PositionEmbedding, Site
+from vitpos.kernels import launching
 from vitpos.schema import Run
 
 Function = Callable[[Tensor], Sequence[Tensor]]
@@ -112,28 +110,14 @@ def attending(bench: Bench, name: str, share: Number) -> Heat:
 
 
 def by(implementation: str, position: PositionEmbedding) -> Function:
-    """What every token reads, as a block of ours has it; `Missing` if there is no such way."""
-    known = next(f for f in fields(Run) if f.name == "attention").metadata["one_of"]
-    if implementation not in known:
-        raise Missing(f"vitpos has no attention = {implementation} here")
+    """What every token reads, as a block of ours has it."""
     site = Site(position.trunk.grid, 0, 0)
-    meet = getattr(attention, "meet", apart)
 
     def attend(x: Tensor) -> Sequence[Tensor]:
         gather, v = meet(x, position, site, implementation)
         return (position.values(v, gather, site),)
 
     return attend
-
-
-def apart(
-    x: Tensor, position: PositionEmbedding, site: Site, implementation: str
-) -> tuple[Attend, Tensor]:
-    """Queries and keys as they meet, and values."""
-    q, k, v = x.permute(2, 0, 3, 1, 4)
-    q, k = position.heads(q, k, site)
-    bias = position.logits(q, k, site)
-    return Attend(q, k, bias, v.shape[-1] ** -0.5, implementation), v
 
 
 def flash() -> Function:
@@ -199,12 +183,6 @@ def worked(
 
 def switch(setting: str, device: torch.device) -> None:
     """Have kernels run or not; `Missing` where they should and cannot."""
-    try:
-        launching: Any = importlib.import_module("vitpos.kernels.launching")
-    except ImportError as error:
-        if setting == "on":
-            raise Missing("vitpos has no kernels here") from error
-        return
     why = launching.obstacle(device)
     if setting == "on" and why:
         raise Missing(why)

@@ -82,7 +82,8 @@ def ours(bench: Bench, run: Run) -> Work:
         aim = loop.step + steps
         while loop.step < aim:
             next(items)
-        facts["manner"] = getattr(loop, "manner", "eager")
+        facts["manner"] = loop.manner
+        facts["trouble"] = [*facts.get("trouble", []), *loop.trouble()]
 
     return Work(advance, run.training.batch_size, lambda: machine.prepare(run), facts=facts)
 
