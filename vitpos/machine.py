@@ -14,6 +14,8 @@ import torch
 from vitpos import attention
 from vitpos.errors import BadInput
 from vitpos.schema import Run
+from vitpos.words import counted
+from vitpos.world import ALONE, World
 
 CPU_MICRO_BATCH = 128
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -29,6 +31,7 @@ class Machine:
     precision: str  # fp32 bf16 fp16
     threads: int
     attention: str  # explicit sdpa
+    world: World = ALONE  # the processes that share the run, this one among them
 
     @property
     def dtype(self) -> torch.dtype:
@@ -45,12 +48,12 @@ class Machine:
         return CPU_MICRO_BATCH if self.device.type == "cpu" else 2**20
 
 
-def prepare(run: Run) -> Machine:
+def prepare(run: Run, world: World = ALONE) -> Machine:
     """Choose, check that it is there, and set the process up for it."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
-    device = find_device(run.device)
+    device = find_device(run.device) if world.size == 1 else own_device(run.device, world)
     precision = find_precision(run.precision, device)
-    threads = run.threads or useful_threads(run)
+    threads = run.threads or useful_threads(run, world)
     torch.set_num_threads(threads)
     keep_memory()
     torch._C._set_deterministic_fill_uninitialized_memory(False)  # costs time, changes no bits
@@ -59,7 +62,7 @@ def prepare(run: Run) -> Machine:
     chosen = run.attention
     if chosen == "auto":
         chosen = attention.choose(device, DTYPES[precision])
-    return Machine(device, precision, threads, chosen)
+    return Machine(device, precision, threads, chosen, world)
 
 
 def keep_memory() -> None:
@@ -74,15 +77,16 @@ def keep_memory() -> None:
             mallopt(parameter, size)
 
 
-def useful_threads(run: Run) -> int:
+def useful_threads(run: Run, world: World = ALONE) -> int:
     """A thread for each 10 billion operations of a pass: with less to do they wait for one another.
 
     A rule and not a measurement, because sums of other threads have other bits.
     """
     tokens = (run.dataset.size // run.patch.size) ** 2
     weights = 12 * run.backbone.depth * run.backbone.dim**2
-    images = min(run.training.batch_size, CPU_MICRO_BATCH)
-    return max(1, min(cores(), round(6 * weights * tokens * images / 1e10)))
+    images = min(run.training.batch_size // world.size, CPU_MICRO_BATCH)
+    there = cores() // world.local_size
+    return max(1, min(there, round(6 * weights * tokens * images / 1e10)))
 
 
 def cores() -> int:
@@ -109,6 +113,21 @@ def find_device(name: str) -> torch.device:
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
+def own_device(name: str, world: World) -> torch.device:
+    """The device of one of several processes: each has a GPU for itself, or all share the CPU."""
+    if name.startswith("cuda:"):
+        raise BadInput(f"device = {name}: one GPU for {world.size} processes", "device=cuda")
+    device = find_device(name)
+    if device.type != "cuda":
+        return device
+    if world.local_size > torch.cuda.device_count():
+        found = counted(torch.cuda.device_count(), "GPU")
+        raise BadInput(f"{world.local_size} processes on a machine with {found}", "device=cpu")
+    device = torch.device("cuda", world.local_rank)
+    torch.cuda.set_device(device)  # where NCCL looks
+    return device
+
+
 def find_precision(name: str, device: torch.device) -> str:
     """``auto`` is bf16 where the hardware multiplies it natively."""
     native = has_bfloat16(device)
@@ -133,8 +152,9 @@ def has_bfloat16(device: torch.device) -> bool:
 def describe(machine: Machine) -> dict[str, Any]:
     """Everything about the machine and the software that can change a number."""
     names = ("vitpos", "torch", "numpy", "safetensors", "hydra-core")
-    device = machine.device
-    return {
+    device, world = machine.device, machine.world
+    several = {"processes": world.size} if world.size > 1 else {}
+    return several | {
         "device": str(device),
         "precision": machine.precision,
         "threads": machine.threads,

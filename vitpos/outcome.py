@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from vitpos import ranks
 from vitpos.durable import FULL
 from vitpos.errors import IN_RUN, NoResources, UserError
 from vitpos.plain import unheard
@@ -80,6 +81,9 @@ def keep(text: str, run: Path | None) -> Path | None:
 
 def say(lines: list[str]) -> None:
     """Lines to standard error, after all that was printed before."""
+    if ranks.follows():
+        ranks.report(lines)
+        return
     with suppress(UserError, SystemExit):
         flush()
     for line in lines:

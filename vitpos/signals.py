@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 import warnings
 from types import FrameType, TracebackType
 from typing import Any
@@ -23,6 +24,9 @@ class Leave(BaseException):
 class Stop:
     """Within it, the first signal is noted while `patient`; any other ends the work at once.
 
+    The same signal again within `echo` seconds is the same one: torchrun passes on what a cluster
+    has sent to its processes already.
+
     What leaves the block by a signal is `Interrupted`. In a thread that is not the main one, which
     gets no signals, it does nothing.
     """
@@ -30,6 +34,7 @@ class Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.patient = False  # once there is a folder, where a step is worth waiting for
+        self.echo, self.noted = 0.0, 0.0
         self.before: dict[int, Any] = {}
         self.unraisable: Any = None
 
@@ -61,11 +66,13 @@ class Stop:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Note it, or leave."""
+        if number == self.signal and time.monotonic() - self.noted < self.echo:
+            return
         if not self.patient or self.signal is not None:
             # What was open where the signal came is closed by leaving: nobody can mend that.
             warnings.simplefilter("ignore", ResourceWarning)
             raise Leave(number)
-        self.signal = number
+        self.signal, self.noted = number, time.monotonic()
 
     def insist(self, swallowed: "sys.UnraisableHookArgs") -> None:
         """Leave a little later, if Python was just where no exception gets out: in a destructor."""

@@ -108,14 +108,16 @@ class Loop:
 
     def learn(self, ids: Int64[Tensor, " batch"], tables: dict[str, Tensor]) -> None:
         """One step of the optimiser on these training images."""
+        whole, world = len(ids), self.machine.world
+        ids = world.share(ids)
         pixels, labels = self.samples.pixels[ids], self.samples.labels[ids]
         self.reseed()
         rate = learning_rate(self.training, self.step, self.steps_per_epoch)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        loss, correct = self.backward(pixels, labels, ids, tables)
-        self.scaler.unscale_(self.optimiser)
         weights = list(self.model.parameters())
+        loss, correct = world.add_up(weights, *self.backward(pixels, labels, ids, tables, whole))
+        self.scaler.unscale_(self.optimiser)
         norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
         if self.training.clip_grad:
             torch.nn.utils.clip_grads_with_norm_(weights, self.training.clip_grad, norm)
@@ -128,14 +130,25 @@ class Loop:
         fine = loss.isfinite() & (norm.isfinite() | self.scaler.is_enabled())
         self.first_bad = torch.where(fine, self.first_bad, self.first_bad.clamp(max=self.step + 1))
         norm = norm.nan_to_num(0.0, 0.0)  # of a step that the scaler of fp16 left out
-        count = torch.full_like(loss, len(ids))
+        count = torch.full_like(loss, whole)
         self.sums += torch.stack([loss * count, correct.to(loss), count, norm * count])
 
     def backward(
-        self, pixels: Pixels, labels: Labels, ids: Labels, tables: dict[str, Tensor]
+        self,
+        pixels: Pixels,
+        labels: Labels,
+        ids: Labels,
+        tables: dict[str, Tensor],
+        whole: int,
     ) -> tuple[Tensor, Tensor]:
-        """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits."""
+        """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits.
+
+        `whole` is the size of the batch; these images are this process's share of it, and give its
+        share of the loss.
+        """
         images, targets = self.augment(pixels, labels, ids, tables)
+        own = whole // self.machine.world.size
+        images, targets, labels = images[:own], targets[:own], labels[:own]
         size = self.training.micro_batch or self.machine.micro_batch
         loss = torch.zeros((), device=images.device)
         correct = torch.zeros((), dtype=torch.int64, device=images.device)
@@ -146,15 +159,19 @@ class Loop:
                 scores = self.forward(part)
             smoothing = self.training.label_smoothing
             mean = F.cross_entropy(scores.float(), target, label_smoothing=smoothing)
-            share = mean * (len(part) / len(images))
+            share = mean * (len(part) / whole)
             self.scaler.scale(share).backward()
             loss += share.detach()
             correct += (scores.detach().argmax(dim=-1) == label).sum()
         return loss, correct
 
     def reseed(self) -> None:
-        """What dropout and stochastic depth draw belongs to (seed, step)."""
-        number = key(self.run.stream, "step", self.step)
+        """What dropout and stochastic depth draw belongs to (seed, step).
+
+        Each process draws for its own images: with several of them, other numbers than with one.
+        """
+        rank, size = self.machine.world.rank, self.machine.world.size
+        number = key(self.run.stream, "step", self.step, *([f"{rank}/{size}"] if rank else []))
         torch.default_generator.manual_seed(number)
         if self.machine.device.type == "cuda":
             torch.cuda.default_generators[self.machine.device.index].manual_seed(number)

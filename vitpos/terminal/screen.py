@@ -199,7 +199,7 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
         f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
         f" {counted(facts['tokens'], 'token')}, {count_words(facts['params'])} parameters{own}",
         f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},"
-        f" {facts['attention']} attention, {counted(facts['epochs'], 'epoch')},"
+        f" {facts['attention']} attention,{several(facts)} {counted(facts['epochs'], 'epoch')},"
         f" seed {facts['seed']}",
     ]
     if facts["dataset"] == "mnist5k":
@@ -209,6 +209,11 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     if facts["from_step"]:
         lines.append(f"going on after step {facts['from_step']:,} of {facts['steps']:,}")
     return lines if folder is None else [*lines, str(folder)]
+
+
+def several(facts: dict[str, Any]) -> str:
+    """How many processes there are, if more than one."""
+    return f" {facts['processes']} processes," if facts.get("processes", 1) > 1 else ""
 
 
 def step_line(step: int, total: int, rate: float | int, left: float | int) -> str:
