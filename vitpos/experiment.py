@@ -31,8 +31,6 @@ from vitpos.signals import Leave, Stop
 from vitpos.train import Epoch, Loop, Step
 from vitpos.world import ALONE, World, joined
 
-ECHO = 3.0  # seconds
-
 
 @runtime_checkable
 class Show(Protocol):
@@ -154,7 +152,7 @@ def accompany(loop: Loop, stop: Stop) -> None:
     """What a process does that does not lead: the same steps, and nothing else."""
     world = loop.machine.world
     align(loop)
-    stop.patient, stop.echo = True, ECHO
+    stop.patient = True
     with resources(loop.run):
         for _ in loop.run_to_end():
             number = world.agree(stop.signal or 0)
@@ -193,7 +191,7 @@ def perform(
         attempt.update(ended=now(), status=status, to_step=loop.step)
         folder.update(status=status, attempts=[*attempts, attempt])
 
-    stop.patient, stop.echo = True, ECHO if world.size > 1 else 0.0
+    stop.patient = True
     try:
         with resources(loop.run):
             pause(folder, loop, history, limit)

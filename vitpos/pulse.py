@@ -14,7 +14,8 @@ from vitpos.errors import Lost
 from vitpos.ranks import Here
 
 BEAT = 2.0  # seconds
-LOST = 10  # beats without a sign of life
+LOST = 15  # beats without a sign of life
+LATE = 150  # beats until a process must have come
 WORDS = "vitpos/words"
 
 
@@ -37,9 +38,8 @@ class Pulse(threading.Thread):
         while not self.over.wait(BEAT):
             gone = self.look()
             if gone and not self.over.wait(BEAT):
-                outcome.say(
-                    Lost(gone, "going on costs the steps since the last checkpoint").lines()
-                )
+                error = Lost(gone, "going on costs the steps since the last checkpoint")
+                outcome.say(error.lines(), error.code)
                 os._exit(Lost.code)  # the main thread waits where no exception reaches it
 
     def look(self) -> str:
@@ -49,7 +49,7 @@ class Pulse(threading.Thread):
             for rank, before in self.seen.items():
                 self.seen[rank] = self.store.add(f"vitpos/{rank}", 0)
                 self.missed[rank] = 0 if self.seen[rank] > before else self.missed[rank] + 1
-                if self.missed[rank] >= LOST:
+                if self.missed[rank] >= (LOST if before else LATE):
                     return f"process {rank} of {self.here.size} is gone"
         except RuntimeError:
             return "torchrun is gone"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from vitpos.errors import BadInput
 
 LINGER = 10.0  # seconds
+SIGNALLED = 128  # larger exit codes: ended by a signal
 
 
 class Here(NamedTuple):
@@ -26,7 +27,7 @@ class Here(NamedTuple):
 
 def here() -> Here:
     """From RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE; alone where nobody set them."""
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    if not several():
         return Here()
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
@@ -66,9 +67,14 @@ def indivisible(batch_size: int) -> str:
     )
 
 
+def several() -> bool:
+    """Whether there is more than one process."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
 def follows() -> bool:
     """Whether another process leads; also where the environment makes no sense."""
-    return os.environ.get("WORLD_SIZE", "1") != "1" and os.environ.get("RANK", "0") != "0"
+    return several() and os.environ.get("RANK", "0") != "0"
 
 
 def hush() -> None:
@@ -77,15 +83,21 @@ def hush() -> None:
         sys.stdout = sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
-def report(lines: list[str]) -> None:
-    """Leave `lines` where torchrun looks for what went wrong in a process that is silent.
-
-    Then wait a little: torchrun ends all others as soon as one has failed, and the leading process
-    is the one to say why. Its end ends the waiting.
-    """
+def report(lines: list[str], code: int) -> None:
+    """Leave `lines` where torchrun looks for what went wrong in a process that is silent."""
+    linger(code)
     file = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if file:
         said = {"py_callstack": "\n".join(lines), "timestamp": str(int(time.time()))}
         message = {"message": {"message": lines[0], "extraInfo": said}}
         Path(file).write_text(json.dumps(message), "utf-8")
-    time.sleep(LINGER)
+
+
+def linger(code: int) -> None:
+    """Let the leading process be the first to end, so that it can say why.
+
+    torchrun ends all processes as soon as one has failed, and so ends this waiting too; unless it
+    was asked to end itself: then it waits for them.
+    """
+    if code and follows():
+        time.sleep(1 if code > SIGNALLED else LINGER)

@@ -22,6 +22,7 @@ from vitpos import ranks
 from vitpos.errors import BadInput, Lost, UserError
 from vitpos.pulse import Pulse
 from vitpos.ranks import Here
+from vitpos.signals import ENDING
 
 PATIENCE = timedelta(minutes=30)  # for a process that is alive: it may be fetching data
 
@@ -29,9 +30,8 @@ PATIENCE = timedelta(minutes=30)  # for a process that is alive: it may be fetch
 class World:
     """The processes of a run, as one of them sees them."""
 
-    def __init__(self, here: Here, pulse: Pulse | None = None) -> None:
+    def __init__(self, here: Here) -> None:
         self.rank, self.size, self.local_rank, self.local_size = here
-        self.pulse = pulse
 
     @property
     def leads(self) -> bool:
@@ -116,11 +116,6 @@ class World:
         if not self.local_rank:
             self.wait()
 
-    def part(self) -> None:
-        """All have agreed to end: that some do so sooner is no trouble any more."""
-        if self.pulse is not None:
-            self.pulse.stop()
-
 
 ALONE = World(Here())
 
@@ -132,20 +127,10 @@ def joined() -> Iterator[World]:
     if here.size == 1:
         yield ALONE
         return
-    store, _, _ = next(rendezvous("env://", here.rank, here.size, timeout=PATIENCE))
-    pulse = Pulse(store.clone(), here)
-    dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
-        store=store,
-        rank=here.rank,
-        world_size=here.size,
-        timeout=PATIENCE,
-    )
-    world = World(here, pulse)
-    pulse.start()
+    pulse = begin(here)
+    world = World(here)
     try:
         yield world
-        world.part()
         world.wait()
     except Lost as error:
         raise Lost(*pulse.why(error)) from error
@@ -153,9 +138,27 @@ def joined() -> Iterator[World]:
         pulse.say(error.message)
         raise
     finally:
-        world.part()
+        if world.leads:
+            ENDING.set()
+        pulse.stop()
         with suppress(RuntimeError):
             dist.destroy_process_group()
+
+
+def begin(here: Here) -> Pulse:
+    """Find the other processes."""
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        store, _, _ = next(rendezvous("env://", here.rank, here.size, timeout=PATIENCE))
+        pulse = Pulse(store.clone(), here)
+        pulse.start()
+        dist.init_process_group(
+            backend, store=store, rank=here.rank, world_size=here.size, timeout=PATIENCE
+        )
+    except RuntimeError as error:
+        why = str(error).partition("\n")[0][:200]
+        raise Lost(f"the {here.size} processes did not find one another: {why}") from error
+    return pulse
 
 
 @contextmanager
