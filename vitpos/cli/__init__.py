@@ -1,7 +1,6 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
-import sys
 
 from vitpos.cli import experiments, facts, results
 from vitpos.cli.app import app
@@ -22,4 +21,4 @@ def main() -> None:
         ranks.hush()
         app(prog_name="vitpos")
 
-    sys.exit(outcome.of(command))
+    ranks.leave(outcome.of(command))
