@@ -62,7 +62,8 @@ SIGNALS = {
     "sweep": (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
     "member": (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT),
 }
-ENDS = {0, 7, 129, 130, 143, -signal.SIGKILL}  # of a sweep that was disturbed
+# Of a sweep that was disturbed; before it listens, and when it is over, a signal just ends it.
+ENDS = {0, 7, 129, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP}
 LONGEST = 900.0  # seconds that an undisturbed end may take
 START = """
 import signal
@@ -143,13 +144,14 @@ class Place:
 
 
 def children(process: int) -> list[int]:
-    """The processes that a process has started and that still live."""
+    """The processes that a process, or one of its own, has started and that still live."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             state, parent = path.read_text().rpartition(")")[2].split()[:2]
             if int(parent) == process and state != "Z":
-                found.append(int(path.parent.name))
+                number = int(path.parent.name)
+                found += [number, *children(number)]
     return sorted(found)
 
 

@@ -12,17 +12,12 @@ from pathlib import Path
 import processes
 import pytest
 import yaml
-from small_studies import BODY
+from small_studies import BODY, TINY
 
 from vitpos import config, records
 from vitpos.durable import Lines
 
 HERE = Path(__file__).parent
-TINY = (
-    "training.limit=64", "training.batch_size=16", "backbone.depth=1", "backbone.dim=8",
-    "backbone.heads=1", "backbone.dropout=0", "threads=1", "device=cpu", "tensorboard=false",
-    "training.checkpoint_seconds=0",
-)  # fmt: skip
 SUBMITIT = ("launcher=slurm", "launcher.cpus=1", "launcher.gpus=0", "launcher.timeout_minutes=10")
 pytestmark = pytest.mark.slow
 

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from vitpos.comparing.answer import Answer, Row
 from vitpos.comparing.comparison import Asked, compare
 from vitpos.durable import Lines
 from vitpos.errors import BadInput
-from vitpos.statistics import Verdict
+from vitpos.statistics import Difference, Verdict
 
 SMOKE = ("training=smoke",)
 
@@ -554,10 +555,15 @@ def test_new_images_are_taken_from_predictions(tmp_path):
 VALUES = st.dictionaries(st.integers(0, 9), st.floats(0, 1, width=32), max_size=10)
 
 
+def alone(found: Difference | None) -> Difference | None:
+    """What of a comparison does not depend on the p values of the others."""
+    return None if found is None else replace(found, holm=None, verdict=Verdict.FEW)
+
+
 @settings(deadline=None, max_examples=25)
 @given(arms=st.tuples(VALUES, VALUES, VALUES), failed=st.integers(0, 9))
 def test_pairs_are_made_by_seed(tmp_path_factory, arms, failed):
-    """Whatever seeds there are: each pair is of one seed, and a failed run changes no other arm."""
+    """Whatever seeds there are, and a failed run changes nothing of others but Holm's p."""
     outputs = tmp_path_factory.mktemp("runs")
     for name, values in zip(("none", "a", "b"), arms, strict=True):
         for seed, value in values.items():
@@ -575,7 +581,7 @@ def test_pairs_are_made_by_seed(tmp_path_factory, arms, failed):
     after = by_label(asked(outputs))
 
     if arms[2] and arms[1]:
-        assert after["b"].difference == before["b"].difference
+        assert alone(after["b"].difference) == alone(before["b"].difference)
     if arms[1]:
         kept = {s: v for s, v in arms[1].items() if s != failed}
         assert after["a"].values == kept
@@ -606,7 +612,7 @@ PARTS = ("status", "epochs", "steps", "image_size", "metrics", "cost", "perf")
 @given(
     record=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4),
     summary=st.dictionaries(st.sampled_from(PARTS), JSON, max_size=3),
-    reached=JSON,
+    reached=JSON | st.floats(1e140, 1e160),
 )
 def test_whatever_a_record_says_there_is_a_table(tmp_path_factory, record, summary, reached):
     """Fields that are anything are a damaged run or none that counts, never a crash."""

@@ -11,12 +11,11 @@ import pytest
 from acting import Clock, Seen, leave
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_studies import BODY
+from small_studies import checked, inside
 
 from vitpos import config
 from vitpos.errors import BadInput, Interrupted, NoResources, Unfinished
-from vitpos.sweeps import attempts, frozen, studies, sweep
-from vitpos.sweeps import plan as plans
+from vitpos.sweeps import attempts, frozen, sweep
 from vitpos.sweeps.launchers import distant, far
 from vitpos.sweeps.launchers.base import Task
 from vitpos.sweeps.launchers.distant import CANCELLED, ENDED, MEMORY, Distant, Distantly
@@ -285,16 +284,13 @@ def test_it_is_over_or_in_a_queue(clock, tmp_path, events):
 @pytest.fixture(scope="module")
 def made() -> Plan:
     """Two arms and two seeds, composed once."""
-    found = studies.study("made", BODY, pytest.fail)
-    assert found is not None
-    return plans.plan(found, {})
+    return checked()
 
 
 @pytest.fixture
 def plan(made: Plan, tmp_path: Path) -> Plan:
     """The same for an empty folder of runs."""
-    members = [replace(m, run=replace(m.run, outputs=str(tmp_path))) for m in made.members]
-    return Plan(made.study, tuple(members))
+    return inside(made, tmp_path)
 
 
 def go(plan: Plan, queue: Acting, standing: Any = None, **limits: Any) -> tuple[Seen, Any]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_folders import call
 from small_plans import made
-from small_studies import BODY
+from small_studies import BODY, checked, inside
 
 from vitpos import durable, records
 from vitpos.comparing import comparison
@@ -176,9 +176,7 @@ def composed_plan() -> Plan:
     arms = {name: {"embedding": "none", "training.lr": rate} for name, rate in RATES.items()}
     changes = {"arms": arms, "baseline": "base", "stopping": RULE, "looks": 3}
     base = BODY["base"] | {"training.epochs": 4}
-    found = studies.study("made", BODY | changes | {"base": base}, pytest.fail)
-    assert found is not None
-    return plans.plan(found, {})
+    return checked(**changes, base=base)
 
 
 @pytest.fixture
@@ -195,9 +193,7 @@ def plan(composed_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(acting, "leave", left)
     monkeypatch.setattr(durable.os, "fsync", lambda _: None)
-    found = composed_plan.members
-    members = [replace(m, run=replace(m.run, outputs=str(tmp_path))) for m in found]
-    return Plan(composed_plan.study, tuple(members))
+    return inside(composed_plan, tmp_path)
 
 
 @pytest.fixture

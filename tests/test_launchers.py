@@ -243,7 +243,7 @@ MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
 server:/home /home nfs4 rw,vers=4.2,local_lock=none 0 0
 server:/old /old nfs rw,vers=3,nolock,local_lock=all 0 0
-fs@tcp:/work /work lustre rw,flock 0 0
+fs@tcp:/project /project lustre rw,flock 0 0
 fs@tcp:/scratch /my\\040scratch lustre rw,lazystatfs 0 0
 fs@tcp:/alone /alone lustre rw,localflock 0 0
 """
@@ -255,7 +255,7 @@ fs@tcp:/alone /alone lustre rw,localflock 0 0
         ("/home/me/outputs", ""),
         ("/tmp", ""),
         ("/old/outputs", "locks in /old do not reach other machines (local_lock=all)"),
-        ("/work/outputs", ""),
+        ("/project/outputs", ""),
         ("/my scratch/outputs", "locks in /my scratch do not reach other machines (no flock)"),
         ("/alone/outputs", "locks in /alone do not reach other machines (localflock)"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from acting import leave
 from run_folders import call
 from small_runs import TINY, _quick, few, results, train
-from small_studies import BODY
+from small_studies import checked, inside
 
 from vitpos import config, experiment
 from vitpos.durable import Lines
@@ -17,7 +17,7 @@ from vitpos.errors import Locked, Paused
 from vitpos.records import read
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
-from vitpos.sweeps import claims, failures, frozen, member, progress, resuming, studies
+from vitpos.sweeps import claims, failures, frozen, member, progress, resuming
 from vitpos.sweeps import plan as plans
 from vitpos.sweeps.plan import Plan
 
@@ -28,9 +28,7 @@ __all__ = ["_quick"]
 def made() -> Plan:
     """Two arms and two seeds of tiny runs, which are evaluated elsewhere."""
     then = {"image_size": [35], "dataset": ["fashion_mnist", "mnist5k"]}
-    found = studies.study("made", BODY | {"then": then}, pytest.fail)
-    assert found is not None
-    return plans.plan(found, plans.settings(TINY))
+    return checked(plans.settings(TINY), then=then)
 
 
 @pytest.fixture
@@ -42,13 +40,7 @@ def plan(made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
     few(made.members[0].run.dataset)  # composes a config, once
     monkeypatch.setattr("vitpos.evaluate.load", images)
-    return moved(made, tmp_path)
-
-
-def moved(plan: Plan, outputs: Path) -> Plan:
-    """The same plan for another folder of runs."""
-    members = [replace(m, run=replace(m.run, outputs=str(outputs))) for m in plan.members]
-    return Plan(plan.study, tuple(members))
+    return inside(made, tmp_path)
 
 
 def work(path: Path, number: int, *more: str) -> None:
@@ -77,7 +69,7 @@ def test_runs_and_evaluates_what_was_frozen(plan, tmp_path, monkeypatch):
 
 def test_pauses_after_an_epoch_and_goes_on(plan, tmp_path_factory):
     """With the same bits as without the pause; a member that is as far already does nothing."""
-    path, whole = frozen.freeze(plan), moved(plan, tmp_path_factory.mktemp("whole"))
+    path, whole = frozen.freeze(plan), inside(plan, tmp_path_factory.mktemp("whole"))
     with pytest.raises(Paused):
         work(path, 1, "--until=1")
     found = progress.begun(plan.members[1])

@@ -127,6 +127,16 @@ def test_a_damaged_plan_is_an_error(tmp_path):
         asked(tmp_path / "made")
 
 
+def test_a_plan_among_all_runs_is_named(tmp_path):
+    """It counts only where its study is asked for, and the note says how."""
+    run_all(planned(tmp_path))
+    found, study = asked(tmp_path), tmp_path / "made"
+
+    assert found.plan == ""
+    assert [n for n in found.notes if n.endswith(f"vitpos compare {study}")]
+    assert not [n for n in asked(study).notes if "vitpos compare" in n]
+
+
 def test_what_was_not_planned_is_shown_and_said(tmp_path):
     """Another arm has a row without a comparison, another seed counts; both are deviations."""
     found = planned(tmp_path)

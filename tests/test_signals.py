@@ -146,6 +146,18 @@ def test_a_signal_in_a_destructor_is_not_lost() -> None:
         work()
 
 
+def test_an_error_that_a_signal_led_to_is_none() -> None:
+    """An import that was cut short cannot always be done again."""
+
+    def work() -> None:
+        with suppress(BaseException):  # as some do around what they import
+            signal.raise_signal(signal.SIGTERM)
+        raise ImportError("cannot load module more than once per process")
+
+    with pytest.raises(Interrupted, match="SIGTERM"), Stop():
+        work()
+
+
 @pytest.mark.slow
 def test_a_second_signal_leaves_at_once(tmp_path: Path, undisturbed: dict[str, object]) -> None:
     """Also in the middle of a step that would take long; the checkpoint before is whole."""

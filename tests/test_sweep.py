@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from acting import Act, Acting, Clock, Seen, leave
 from run_folders import folder
-from small_studies import BODY
+from small_studies import checked, inside
 
 from vitpos import config, runs
 from vitpos.durable import Lines
-from vitpos.errors import BadData, BadInput, Interrupted, NoResources, Paused, Unfinished
+from vitpos.errors import BadData, Interrupted, NoResources, Paused, Unfinished
 from vitpos.runs import RunFolder
-from vitpos.sweeps import attempts, claims, failures, frozen, progress, studies, sweep
-from vitpos.sweeps import plan as plans
+from vitpos.sweeps import attempts, claims, failures, frozen, progress, sweep
 from vitpos.sweeps.plan import Plan
 
 ORDER = ["a, seed 0", "b, seed 0", "a, seed 1", "b, seed 1"]
@@ -26,16 +25,13 @@ ORDER = ["a, seed 0", "b, seed 0", "a, seed 1", "b, seed 1"]
 @pytest.fixture(scope="module")
 def made() -> Plan:
     """Two arms and two seeds, composed once."""
-    found = studies.study("made", BODY | {"then": {"image_size": [35]}}, pytest.fail)
-    assert found is not None
-    return plans.plan(found, {})
+    return checked(then={"image_size": [35]})
 
 
 @pytest.fixture
 def plan(made: Plan, tmp_path: Path) -> Plan:
     """The same for an empty folder of runs."""
-    members = [replace(m, run=replace(m.run, outputs=str(tmp_path))) for m in made.members]
-    return Plan(made.study, tuple(members))
+    return inside(made, tmp_path)
 
 
 @pytest.fixture
@@ -337,22 +333,6 @@ def test_what_runs_when_the_budget_is_spent_is_stopped_in_order(plan, clock):
 
     assert end.message.startswith("the budget of 8 s is spent with 4 of 4 runs to do")
     assert {kinds[-1] for kinds in seen.kinds.values()} == {"interrupted"}
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("2h", 7200), ("90m", 5400), ("1h30m", 5400), ("45s", 45), (None, None), (" 1H ", 3600)],
-)
-def test_budgets_are_read(text, seconds):
-    """As people write them."""
-    assert sweep.seconds(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "2", "h", "1.5h", "0m", "-2h", "2h30", "30m1h"])
-def test_what_is_no_budget_is_told(text):
-    """With examples."""
-    with pytest.raises(BadInput, match="not a time"):
-        sweep.seconds(text)
 
 
 def test_what_was_stopped_by_somebody_else_is_told(plan, clock):

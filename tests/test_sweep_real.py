@@ -14,18 +14,13 @@ from typing import Any
 import processes
 import pytest
 import yaml
-from small_studies import BODY
+from small_studies import BODY, TINY
 
 from vitpos import config, records
 from vitpos.durable import Lines
 from vitpos.sweeps import claims
 
 HERE = Path(__file__).parent
-TINY = (
-    "training.limit=64", "training.batch_size=16", "backbone.depth=1", "backbone.dim=8",
-    "backbone.heads=1", "backbone.dropout=0", "threads=1", "device=cpu", "tensorboard=false",
-    "training.checkpoint_seconds=0",
-)  # fmt: skip
 BAD = ("hangs", "raises", "SIGKILL", "SIGSEGV", "diverges", "unbuilt")
 LONGEST = 500  # seconds that a sweep may take on a machine that has other things to do
 pytestmark = pytest.mark.slow

@@ -5,7 +5,6 @@ Nothing here raises for a damaged run: it is one of the things a run can be, and
 
 import fcntl
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ STATUSES = (
     *("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged", "damaged"),
 )
 MARKS = ("config.yaml", "record.json", "summary.json")  # one of them makes a folder that of a run
+LARGEST = 1e150  # of a number with statistics: its square is one, too
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ def part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def finite(value: Any) -> float | None:
-    """A number that can be averaged."""
+    """A number that can be averaged, and whose square can; None for anything else."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return float(value) if abs(value) <= sys.float_info.max else None
+    return float(value) if abs(value) <= LARGEST else None
 
 
 def is_run(path: Path) -> bool:

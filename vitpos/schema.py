@@ -150,6 +150,7 @@ class Local(Launching):
 
     devices: list[int] | None = value(at_least=0)
     slots_per_device: int = value(at_least=0, at_most=1024)
+    import_once: bool = value()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,7 @@ class Stop:
         self.signal: int | None = None
         self.patient = False  # once there is a folder, where a step is worth waiting for
         self.noted = 0.0  # when, by `time.monotonic`
+        self.left: int | None = None  # the signal that ended the work at once
         self.before: dict[int, Any] = {}
         self.unraisable: Any = None
 
@@ -67,9 +68,11 @@ class Stop:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if self.before:
             sys.unraisablehook = self.unraisable
-        if isinstance(error, Leave):
-            name = signal.Signals(error.number).name
-            raise Interrupted(f"stopped by {name}", signal=error.number) from error
+        # An import that is cut short may be tried again by whoever asked, and end in an error.
+        left = error.number if isinstance(error, Leave) else self.left
+        if left is not None and error is not None and not isinstance(error, Interrupted):
+            name = signal.Signals(left).name
+            raise Interrupted(f"stopped by {name}", signal=left) from error
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Note it, or leave."""
@@ -80,6 +83,7 @@ class Stop:
         if not self.patient or self.signal is not None:
             # What was open where the signal came is closed by leaving: nobody can mend that.
             warnings.simplefilter("ignore", ResourceWarning)
+            self.left = number
             raise Leave(number)
         self.signal, self.noted = number, time.monotonic()
 

@@ -44,7 +44,7 @@ def record(kind: Any, data: object, path: str, report: Report) -> Any:
     known = {f.name: f for f in fields(kind)}
     for name in data.keys() - known.keys():
         near = get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else ""
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         report(Problem(f"unknown key {join(path, name)}", hint))
     older = {name: f.metadata["absent"] for name, f in known.items() if "absent" in f.metadata}
     data = older | dict(data)

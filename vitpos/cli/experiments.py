@@ -41,12 +41,27 @@ def train(
     seeds: Seeds = None,
     baseline: Baseline = None,
     yes: Yes = False,
+    retry: Retry = False,
+    budget: Budget = None,
     plugin: Plugins = None,
 ) -> None:
     """Train a network: `vitpos train embedding=rope2d`."""
     if multirun or seeds is not None:
-        sweep(overrides, seeds=seeds, baseline=baseline, yes=yes, dry_run=dry_run, quiet=quiet)
+        if cfg:
+            raise BadInput("--cfg prints the config of one run", "vitpos sweep ... --commands")
+        sweep(
+            overrides,
+            seeds=seeds,
+            baseline=baseline,
+            yes=yes,
+            dry_run=dry_run,
+            quiet=quiet,
+            retry=retry,
+            budget=budget,
+        )
         return
+    if retry or budget is not None:
+        raise BadInput("--retry and --budget are of sweeps", "add -m")
     from vitpos import checks, config
     from vitpos.overrides import given
 
@@ -133,7 +148,7 @@ def search(
     quiet: bool,
 ) -> None:
     """Let Hydra's sweeper say what is run."""
-    from vitpos.sweeps import multirun, progress, sweep
+    from vitpos.sweeps import budgets, multirun, progress, sweep
     from vitpos.terminal.watches import Batches, Unseen
 
     def go(plan: "Plan") -> None:
@@ -141,7 +156,7 @@ def search(
         typed = progress.typed(again)
         sweep.run(plan, watch, typed, options=launcher, retry=retry, budget=left())
 
-    left = sweep.countdown(budget)
+    left = budgets.countdown(budget)
     where = multirun.run(words, seeds, go)
     say(where if quiet else f"vitpos compare {shlex.quote(where)}")
 
@@ -160,13 +175,15 @@ def run_members(
     retry: bool,
     budget: str | None,
     quiet: bool,
+    *,
+    last: bool = True,
 ) -> None:
     """Run what is missing of a plan; `words` are typed to go on with it."""
-    from vitpos.sweeps import progress, sweep
+    from vitpos.sweeps import budgets, progress, sweep
     from vitpos.terminal.watches import watching
 
-    again, seconds = progress.typed(words), sweep.seconds(budget)
-    with watching(quiet=quiet, budget=seconds, retry=retry) as watch:
+    again, seconds = progress.typed(words), budgets.seconds(budget)
+    with watching(quiet=quiet, budget=seconds, retry=retry, last=last) as watch:
         sweep.run(plan, watch, again, options=launcher, retry=retry, budget=seconds)
 
 
@@ -185,8 +202,7 @@ def tune(
     from vitpos import config
     from vitpos.listing import columns
     from vitpos.overrides import given
-    from vitpos.sweeps import progress, sweep, tuning
-    from vitpos.terminal.watches import Unseen
+    from vitpos.sweeps import progress, tuning
 
     launcher, words = config.launching(given(overrides or []))
     asked = tuning.asked(words, seeds)
@@ -196,12 +212,7 @@ def tune(
     again = ["tune", *(overrides or []), *options_of(seeds, None, False)]
 
     def go(plan: "Plan") -> None:
-        if quiet:
-            seconds = sweep.seconds(budget)
-            typed = progress.typed(again)
-            sweep.run(plan, Unseen(), typed, options=launcher, retry=retry, budget=seconds)
-        else:
-            run_members(plan, again, launcher, retry, budget, quiet)
+        run_members(plan, again, launcher, retry, budget, quiet, last=False)
 
     found = tuning.tune(asked, go)
     say(str(found.plan) if quiet else "\n".join(tuning.report(found, columns())))

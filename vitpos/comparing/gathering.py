@@ -5,6 +5,7 @@ wherever in `outputs` they lie; of several plans the newest counts. Any other fo
 runs in them.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -51,7 +52,15 @@ def gather(paths: Sequence[Path]) -> Gathered:
         return planned(source(file))
     found = [records.read(path) for path in records.find(paths)]
     problems = tuple(problem.message for run in found for problem in run.problems)
-    return Gathered(tuple(arms(found)), None, problems)
+    return Gathered(tuple(arms(found)), None, (*problems, *unasked(paths)))
+
+
+def unasked(paths: Sequence[Path]) -> Iterator[str]:
+    """Where there are frozen plans among all that was asked for."""
+    files = [file for path in paths for file in path.glob("*/plans/*.json")]
+    for folder in sorted({file.parents[1] for file in files}):
+        command = f"vitpos compare {shlex.quote(str(folder))}"
+        yield f"{folder} has a frozen plan, which counts in: {command}"
 
 
 def plan_of(paths: Sequence[Path]) -> Path | None:

@@ -1,8 +1,10 @@
-"""What is said of a sweep that is over and has not finished everything."""
+"""What is said of a sweep that is over: where its runs are, and what was not finished."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from vitpos.errors import Interrupted, Paused, Unfinished
+from vitpos.runs import place
 from vitpos.sweeps.plan import Plan
 from vitpos.sweeps.states import State
 from vitpos.words import counted, seconds_words
@@ -43,3 +45,11 @@ def named_state(plan: Plan, states: Sequence[State], number: int) -> str:
     """A member and what happened to it."""
     state = states[number]
     return f"{plan.members[number].title}: {state.detail or state.kind}"
+
+
+def folders(plan: Plan, states: Sequence[State]) -> list[str]:
+    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
+    own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
+    known = {Path(name).expanduser().absolute() for name in own}
+    paths = [state.path for state in states if state.path is not None]
+    return own + sorted({str(path) for path in paths if path.parent.absolute() not in known})

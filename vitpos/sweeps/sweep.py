@@ -7,7 +7,6 @@ run: jobs of a launcher are started and polled, and what they leave on the disk 
 """
 
 import heapq
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,14 +15,14 @@ from pathlib import Path
 from vitpos import config, ranks
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
-from vitpos.errors import BadInput, Interrupted, UserError
+from vitpos.errors import Interrupted, UserError
 from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.schema import Launching
 from vitpos.signals import Leave, Stop
 from vitpos.sweeps import claims, failures, frozen, halving, launchers, progress, stock
 from vitpos.sweeps.attempts import Attempt
-from vitpos.sweeps.conclusion import ENDED_BADLY, conclude
+from vitpos.sweeps.conclusion import ENDED_BADLY, conclude, folders
 from vitpos.sweeps.failures import Failure
 from vitpos.sweeps.halving import Word
 from vitpos.sweeps.launchers.base import Launcher, Task
@@ -280,29 +279,3 @@ class Sweep:
             heapq.heapify(self.todo)
             self.waiting.clear()
         self.watch.change(number, state)
-
-
-def seconds(text: str | None) -> float | None:
-    """The budget ``2h``, ``90m``, ``1h30m`` or ``45s``; raises `BadInput`."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip().lower())
-    parts = [int(part or 0) for part in found.groups()] if found else []
-    total = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
-    if not total:
-        raise BadInput(f"--budget {text}: not a time", "--budget 2h, 90m, 1h30m or 45s")
-    return float(total)
-
-
-def countdown(text: str | None) -> Callable[[], float | None]:
-    """What is left of a budget whenever it is asked, for several sweeps that share it."""
-    total, begun = seconds(text), time.monotonic()
-    return lambda: None if total is None else max(begun + total - time.monotonic(), 0.0)
-
-
-def folders(plan: Plan, states: Sequence[State]) -> list[str]:
-    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
-    own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
-    known = {Path(name).expanduser().absolute() for name in own}
-    paths = [state.path for state in states if state.path is not None]
-    return own + sorted({str(path) for path in paths if path.parent.absolute() not in known})

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from vitpos.outcome import printable
 from vitpos.runs import place
+from vitpos.sweeps.conclusion import folders
 from vitpos.sweeps.plan import Member
 from vitpos.sweeps.states import State
-from vitpos.sweeps.sweep import folders
 from vitpos.terminal.tally import LOST, OVER, Tally
 from vitpos.words import counted, seconds_words
 

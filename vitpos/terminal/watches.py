@@ -10,10 +10,10 @@ from rich.console import Group
 from rich.live import Live as Redrawn
 
 from vitpos.outcome import printable
+from vitpos.sweeps.conclusion import folders
 from vitpos.sweeps.frozen import digest
 from vitpos.sweeps.plan import Plan
 from vitpos.sweeps.states import State
-from vitpos.sweeps.sweep import folders
 from vitpos.terminal.bulletins import closing, outcome_of, percents, remaining, said
 from vitpos.terminal.scoreboard import Moment, drawn
 from vitpos.terminal.screen import print_error, terminal
@@ -86,7 +86,7 @@ class Quiet:
 
 
 class Unseen(Quiet):
-    """Prints nothing: there will be more batches of a search."""
+    """Prints nothing: more is to come."""
 
     def end(self) -> None:
         """Nothing."""
@@ -222,10 +222,15 @@ class Live(Plain):
 
 
 @contextmanager
-def watching(*, quiet: bool, budget: float | None = None, retry: bool = False) -> Iterator[Quiet]:
-    """What fits who is watching; afterwards the terminal is as it was."""
+def watching(
+    *, quiet: bool, budget: float | None = None, retry: bool = False, last: bool = True
+) -> Iterator[Quiet]:
+    """What fits who is watching; afterwards the terminal is as it was.
+
+    `last`: whether the folder of the study is what was asked for, or more is to come.
+    """
     if quiet:
-        yield Quiet(budget, retry=retry)
+        yield (Quiet if last else Unseen)(budget, retry=retry)
     elif not sys.stdout.isatty() or not can_draw():
         yield Plain(budget, retry=retry)
     else:

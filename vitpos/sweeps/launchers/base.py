@@ -20,7 +20,11 @@ class Task:
 
     def words(self) -> list[str]:
         """The command of the process."""
-        found = [sys.executable, "-m", "vitpos.sweeps.member", str(self.plan), str(self.number)]
+        return [sys.executable, "-m", "vitpos.sweeps.member", *self.arguments()]
+
+    def arguments(self) -> list[str]:
+        """What the program is told."""
+        found = [str(self.plan), str(self.number)]
         found += [f"--threads={self.threads}"] if self.threads else []
         found += [f"--until={self.until}"] if self.until is not None else []
         return found + [word for name in plugins.TRUSTED for word in ("--plugin", name)]

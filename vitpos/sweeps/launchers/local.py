@@ -9,6 +9,7 @@ when it goes on. Nor are there more slots than fit into the memory that is free,
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from vitpos.records import Record, part
 from vitpos.runs import now
 from vitpos.schema import Local, Run
 from vitpos.sweeps.launchers.base import Job, Task
+from vitpos.sweeps.launchers.nursery import Nursery
 from vitpos.sweeps.member import PARENT
 from vitpos.sweeps.plan import Plan
 
@@ -47,11 +49,32 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Fork:
+    """A member that runs here, forked from a process that has imported what it needs."""
+
+    nursery: Nursery
+    process: int
+
+    def waits(self) -> bool:
+        """It has begun."""
+        return False
+
+    def poll(self) -> int | None:
+        """Its exit code."""
+        return self.nursery.poll(self.process)
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        self.nursery.send(self.process, number)
+
+
+@dataclass(frozen=True)
 class Slots:
     """As many processes at a time as there are slots."""
 
     masks: Sequence[str | None]  # of each slot: the GPUs that its member sees, None: all
     threads: int
+    nursery: Nursery | None = None
 
     @property
     def slots(self) -> int:
@@ -60,15 +83,18 @@ class Slots:
 
     def start(self, task: Task, slot: int) -> Job:
         """Its group is its own, so that Ctrl-C reaches it once, through the sweep."""
-        words = replace(task, threads=task.threads or self.threads).words()
+        task = replace(task, threads=task.threads or self.threads)
         mask = self.masks[slot]
         place = os.environ | {PARENT: str(os.getpid())} | ({} if mask is None else {MASK: mask})
         with task.log.open("ab") as log:
             log.write(f"--- {now()}\n".encode())
             log.flush()
+            forked = self.nursery and self.nursery.start(task.arguments(), place, task.log)
+            if self.nursery and forked:
+                return Fork(self.nursery, forked)
             try:
                 child = subprocess.Popen(
-                    words,
+                    task.words(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -80,7 +106,9 @@ class Slots:
         return Process(child)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Let go of what members were forked from."""
+        if self.nursery:
+            self.nursery.close()
 
 
 def launch(
@@ -88,19 +116,20 @@ def launch(
 ) -> Slots:
     """Choose devices, slots and threads; raises `BadInput` if they cannot be had."""
     runs = list({member.arm.name: member.run for member in plan.members}.values())
+    nursery = Nursery() if options.import_once and sys.platform == "linux" else None
     masks = devices(options, runs)
     if masks:
         slots, threads = max(1, options.slots_per_device), 0
         masks = [mask for mask in masks for _ in range(slots)]
         threads = max(1, machine.cores() // len(masks))
         wanted = max(run.threads or machine.useful_threads(run) for run in runs)
-        return fitting(Slots(masks, min(threads, wanted)), note)
+        return fitting(Slots(masks, min(threads, wanted), nursery), note)
     usual, said = usual_threads(runs, there), any(run.threads for run in runs)
     slots = shared(options.slots_per_device, usual, said=said)
     threads = usual if said else min(usual, machine.cores() // slots)
     if threads < usual and there:
         note(f"{threads} threads and not {usual} as before: other bits than runs that are there")
-    return fitting(Slots([None] * slots, threads), note)
+    return fitting(Slots([None] * slots, threads, nursery), note)
 
 
 def devices(options: Local, runs: Sequence[Run]) -> list[str | None]:

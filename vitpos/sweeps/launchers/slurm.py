@@ -1,6 +1,6 @@
 """Members as jobs of Slurm, through submitit; without Slurm, as its processes on this machine.
 
-submitit writes the batch script, and its pickle holds the name of `far.run` and words. How a job
+submitit writes the batch script; what it hands over is the name of `far.run` and words. How a job
 ended is read from the files of `far`, so that accounting (sacct) need not be there; squeue is asked
 now and then for jobs that vanished. Slurm itself requeues nothing: one job is one attempt, and the
 sweep submits the next.
