@@ -12,8 +12,10 @@ from small_runs import compose, few, results
 
 from vitpos import build, machine
 from vitpos.data.samples import Samples
+from vitpos.feed import order
 from vitpos.schema import Run
-from vitpos.train import Loop, order
+from vitpos.step import Learner
+from vitpos.train import Loop
 
 CHANGES = (
     "training.augment.policy=trivial", "training.augment.mixup=0.8", "training.augment.cutmix=1.0",
@@ -32,7 +34,7 @@ def batches(it: Loop, epochs: int) -> str:
     samples: Samples = it.samples
     for epoch in range(epochs):
         tables = it.augment.tables(epoch)
-        for ids in order(it.run.seed, epoch, samples, it.training.batch_size):
+        for ids in order(it.run.seed, epoch, len(samples.labels), it.training.batch_size):
             images, targets = it.augment(samples.pixels[ids], samples.labels[ids], ids, tables)
             for tensor in (ids, images, targets):
                 digest.update(tensor.contiguous().numpy().tobytes())
@@ -59,15 +61,16 @@ def test_what_is_trained_is_what_was_compared(
 ) -> None:
     """The loop gives its network the very batches of the digest above, training or not."""
     seen = hashlib.sha256()
-    whole = Loop.backward
+    whole = Learner.backward
 
-    def listen(self: Loop, pixels, labels, ids, tables):
-        images, targets = self.augment(pixels, labels, ids, tables)
+    def listen(self: Learner, ids):
+        pixels, labels = self.samples.take(ids)
+        images, targets = self.augment(pixels, labels, ids, self.feed.tables)
         for tensor in (ids, images, targets):
             seen.update(tensor.contiguous().numpy().tobytes())
-        return whole(self, pixels, labels, ids, tables)
+        return whole(self, ids)
 
-    monkeypatch.setattr(Loop, "backward", listen)
+    monkeypatch.setattr(Learner, "backward", listen)
     run_ = compose(tmp_path, "training.epochs=2", *CHANGES)
     for _ in islice(loop(run_).run_to_end(), None):
         pass

@@ -303,8 +303,8 @@ def test_weights_that_are_no_numbers_are_not_saved(
 
     whole = Loop.learn
 
-    def spoil(self: Loop, ids: Any, tables: Any) -> None:
-        whole(self, ids, tables)
+    def spoil(self: Loop) -> None:
+        whole(self)
         if self.step == at - 1:
             with torch.no_grad():
                 self.model.head.weight[0, 0] = torch.nan
@@ -384,7 +384,7 @@ def test_out_of_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Code 5, the batch, and what to type; the run can go on."""
     from vitpos.train import Loop
 
-    def burst(self: Loop, ids: Any, tables: Any) -> None:
+    def burst(self: Loop) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore\nlines")
 
     show = Watch()

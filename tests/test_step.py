@@ -51,9 +51,8 @@ def steps(loop: Loop, count: int) -> dict[str, Tensor]:
 
 def gradients(loop: Loop) -> dict[str, Tensor]:
     """Of the mean loss over the first batch."""
-    ids = torch.arange(24)
-    pixels, labels = loop.samples.take(ids)
-    loop.backward(pixels, labels, ids, loop.augment.tables(0))
+    loop.feed.begin(0)
+    loop.learner.backward(torch.arange(24))
     return {name: weight.grad for name, weight in loop.model.named_parameters() if weight.numel()}
 
 
@@ -145,8 +144,8 @@ def test_steps_repeat_bit_for_bit(precision: str, size: int) -> None:
 def test_fused_optimiser_is_the_plain_one() -> None:
     """Fused AdamW moves the weights where the loop over tensors moves them."""
     fused, slow = loop("precision=fp32"), loop("precision=fp32")
-    groups = slow.optimiser.param_groups
-    slow.optimiser = torch.optim.AdamW(
+    groups = slow.learner.optimiser.param_groups
+    slow.learner.optimiser = torch.optim.AdamW(
         [{k: g[k] for k in ("params", "weight_decay", "lr", "betas")} for g in groups],
         foreach=False,
         fused=False,

@@ -15,7 +15,7 @@ from vitpos.errors import BadInput, BadRun, NoResources
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Dataset, Run
 from vitpos.signals import Stop
-from vitpos.train import under
+from vitpos.state import under
 from vitpos.vit import ViT
 
 SPLITS = ("train", "validation", "test")

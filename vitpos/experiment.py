@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from vitpos import __version__, build, checkpoints, checks, identities, machine, metrics, plugins
+from vitpos.company import accompany, align
 from vitpos.data.sources import load
 from vitpos.durable import write_json
 from vitpos.errors import (
@@ -148,29 +149,6 @@ def prepare(run: Run, show: Show, world: World = ALONE) -> Loop:
         return Loop(run, model, data, chosen)
 
 
-def accompany(loop: Loop, stop: Stop) -> None:
-    """What a process does that does not lead: the same steps, and nothing else."""
-    world = loop.machine.world
-    align(loop)
-    stop.patient = True
-    with resources(loop.run):
-        for _ in loop.run_to_end():
-            number = world.agree(stop.signal or 0)
-            if number:
-                world.wait()  # the leading process saves
-                raise Interrupted(f"stopped after step {loop.step}", signal=number)
-        loop.evaluate(loop.data.test)
-
-
-def align(loop: Loop) -> None:
-    """Bring every process to the step and the tensors of the leading one."""
-    world = loop.machine.world
-    if world.size > 1:
-        step, state = world.tensors(loop.step, loop.tensors())
-        if not world.leads:
-            loop.load(step, state)
-
-
 def perform(
     folder: RunFolder, loop: Loop, show: Show, stop: Stop, until: int | None = None
 ) -> None:
@@ -188,7 +166,7 @@ def perform(
     folder.update(status="running", attempts=[*attempts, attempt], **mended)
 
     def close(status: str) -> None:
-        attempt.update(ended=now(), status=status, to_step=loop.step)
+        attempt.update(ended=now(), status=status, to_step=loop.step, steps=loop.manner)
         folder.update(status=status, attempts=[*attempts, attempt])
 
     stop.patient = True
@@ -250,6 +228,8 @@ def ending(error: BaseException) -> str:
 
 def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None:
     """Write down and show one thing that the loop did."""
+    for text in loop.trouble():
+        show.note(text)
     if isinstance(item, Step):
         history.step()
         show.step(item.step, loop.total, history.pace.rate)

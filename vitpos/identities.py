@@ -42,6 +42,9 @@ def essence(config: Mapping[str, Any]) -> dict[str, Any]:
     data = {k: v for k, v in config.items() if k not in COSMETIC}
     data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
     data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
+    # `auto` is what was `false` when there was nothing else: as this device does it by itself
+    if "compile" in data:
+        data["compile"] = data["compile"] in (True, "on")
     return without_neutral(data, Run)
 
 

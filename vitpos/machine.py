@@ -18,7 +18,12 @@ from vitpos.words import counted
 from vitpos.world import ALONE, World
 
 CPU_MICRO_BATCH = 128
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 # mallopt(3): M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
 GLIBC_KEEPS = {-1: 2**31 - 1, -2: 2**26, -3: 2**30}
 
@@ -28,9 +33,10 @@ class Machine:
     """What was chosen for one run."""
 
     device: torch.device
-    precision: str  # fp32 bf16 fp16
+    precision: str  # fp32 tf32 bf16 fp16
     threads: int
     attention: str  # explicit sdpa
+    compile: str = "off"  # auto on off
     world: World = ALONE  # the processes that share the run, this one among them
 
     @property
@@ -40,7 +46,18 @@ class Machine:
 
     def autocast(self) -> torch.autocast:
         """Where matrix products are made in `dtype`."""
-        return torch.autocast(self.device.type, self.dtype, enabled=self.precision != "fp32")
+        half = self.dtype != torch.float32
+        return torch.autocast(self.device.type, self.dtype, enabled=half)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether steps are compiled: unasked only on GPUs, for a CPU gains next to nothing."""
+        return self.compile == "on" or (self.compile == "auto" and self.records)
+
+    @property
+    def records(self) -> bool:
+        """Whether steps are recorded and repeated whole, as CUDA can."""
+        return self.device.type == "cuda" and self.compile != "off"
 
     @property
     def micro_batch(self) -> int:
@@ -59,10 +76,12 @@ def prepare(run: Run, world: World = ALONE) -> Machine:
     torch._C._set_deterministic_fill_uninitialized_memory(False)  # costs time, changes no bits
     torch.use_deterministic_algorithms(run.deterministic)
     torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
     chosen = run.attention
     if chosen == "auto":
         chosen = attention.choose(device, DTYPES[precision])
-    return Machine(device, precision, threads, chosen, world)
+    return Machine(device, precision, threads, chosen, run.compile, world)
 
 
 def keep_memory() -> None:
@@ -133,8 +152,10 @@ def find_precision(name: str, device: torch.device) -> str:
     native = has_bfloat16(device)
     if name == "auto":
         return "bf16" if native else "fp32"
-    if name == "fp16" and device.type != "cuda":
-        raise BadInput(f"precision = fp16 needs CUDA, not {device.type}", "use bf16 or fp32")
+    if name in ("fp16", "tf32") and device.type != "cuda":
+        raise BadInput(f"precision = {name} needs CUDA, not {device.type}", "use bf16 or fp32")
+    if name == "tf32" and torch.cuda.get_device_capability(device) < (8, 0):
+        raise BadInput("precision = tf32: this GPU has no TF32", "use fp16 or fp32")
     if name == "bf16" and device.type == "cuda" and not native:
         raise BadInput("precision = bf16: this GPU has no bfloat16", "use fp16 or fp32")
     return name
@@ -153,8 +174,11 @@ def describe(machine: Machine) -> dict[str, Any]:
     """Everything about the machine and the software that can change a number."""
     names = ("vitpos", "torch", "numpy", "safetensors", "hydra-core")
     device, world = machine.device, machine.world
-    several = {"processes": world.size} if world.size > 1 else {}
-    return several | {
+    special: dict[str, Any] = (
+        {"compile": machine.compile} if machine.compiles or machine.records else {}
+    )
+    special |= {"processes": world.size} if world.size > 1 else {}
+    return special | {
         "device": str(device),
         "precision": machine.precision,
         "threads": machine.threads,

@@ -3,11 +3,11 @@
 import resource
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -34,7 +34,66 @@ class Evaluation:
         return {f"{split}/loss": self.loss, f"{split}/accuracy": self.accuracy}
 
 
-@torch.no_grad()
+class Answers(NamedTuple):
+    """What a network says of a set of images, on its device."""
+
+    loss: Float64[Tensor, ""]  # the sum of all cross-entropies
+    correct: Int64[Tensor, ""]
+    predicted: Int64[Tensor, " images"]
+
+
+class Exam:
+    """A set of images that networks are judged by: resized to `image_size` if that differs.
+
+    `shuffle` is the side of patches that are put in random places, in pixels; 0: none are. Asking
+    a network makes the host wait for nothing, and always does the same: it can be recorded.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        machine: Machine,
+        image_size: int | None = None,
+        shuffle: int = 0,
+    ) -> None:
+        self.samples, self.mean, self.std, self.machine = samples, mean, std, machine
+        self.image_size, self.shuffle = image_size, shuffle
+        side = image_size or samples.pixels.shape[-1]
+        cells = (side // shuffle) ** 2 if shuffle else 0
+        self.places = fixed(len(samples.labels), cells).to(samples.labels.device)
+
+    @torch.no_grad()
+    def __call__(self, model: torch.nn.Module) -> Answers:
+        """Ask a network about all of them."""
+        was = model.training
+        model.eval()
+        (pixels, labels), world = self.samples, self.machine.world
+        parts = [whole.split(BATCH) for whole in (pixels, labels, self.places)]
+        losses = torch.zeros(len(parts[0]), dtype=torch.float64, device=labels.device)
+        found = torch.zeros_like(labels)
+        for number, (part, wanted, order) in enumerate(zip(*parts, strict=True)):
+            if number % world.size != world.rank:
+                continue
+            with self.machine.autocast():
+                scores = model(self.images(part, order)).float()
+            losses[number] = F.cross_entropy(scores, wanted, reduction="none").double().sum()
+            found[BATCH * number :][: len(part)] = scores.argmax(dim=-1)
+        model.train(was)
+        world.add(losses)  # what other processes did is zero here: each sum is exact
+        world.add(found)
+        return Answers(losses.sum(), (found == labels).sum(), found)
+
+    def images(self, pixels: Tensor, order: Tensor) -> Tensor:
+        """What the network gets."""
+        images = normalise(pixels, self.mean, self.std)
+        if self.image_size is not None and images.shape[-1] != self.image_size:
+            size = [self.image_size] * 2
+            images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        return shuffled(images, self.shuffle, order) if self.shuffle else images
+
+
 def evaluate(
     model: torch.nn.Module,
     samples: Samples,
@@ -44,35 +103,12 @@ def evaluate(
     image_size: int | None = None,
     shuffle: int = 0,
 ) -> Evaluation:
-    """Loss and accuracy on all of `samples`, resized to `image_size` pixels if that differs.
-
-    `shuffle` is the side of patches that are put in random places, in pixels; 0: none are.
-    """
-    was = model.training
-    model.eval()
-    world = machine.world
-    batches = -(-len(samples.labels) // BATCH)
-    losses = torch.zeros(batches, dtype=torch.float64, device=samples.labels.device)
-    found = torch.zeros_like(samples.labels)
-    cells = ((image_size or samples.pixels.shape[-1]) // shuffle) ** 2 if shuffle else 0
-    places = fixed(len(samples.labels), cells).to(samples.labels.device)
-    for number in range(world.rank, batches, world.size):  # sums over processes add zeros: exact
-        chosen = slice(number * BATCH, (number + 1) * BATCH)
-        pixels, labels, order = samples.pixels[chosen], samples.labels[chosen], places[chosen]
-        images = normalise(pixels, mean, std)
-        if image_size is not None and images.shape[-1] != image_size:
-            images = F.interpolate(images, [image_size] * 2, mode="bilinear", antialias=True)
-        if shuffle:
-            images = shuffled(images, shuffle, order)
-        with machine.autocast():
-            scores = model(images).float()
-        losses[number] = F.cross_entropy(scores, labels, reduction="none").double().sum()
-        found[chosen] = scores.argmax(dim=-1)
-    model.train(was)
-    loss = world.add(losses).sum().item() / len(samples.labels)
-    world.add(found)
-    accuracy = (found == samples.labels).sum().item() / len(samples.labels)
-    return Evaluation(loss, accuracy, found.cpu())
+    """Loss and accuracy on all of `samples`: an `Exam`, waited for."""
+    answers = Exam(samples, mean, std, machine, image_size, shuffle)(model)
+    count = len(samples.labels)
+    return Evaluation(
+        answers.loss.item() / count, answers.correct.item() / count, answers.predicted.cpu()
+    )
 
 
 def cost(model: ViT, channels: int, image_size: int) -> dict[str, int]:

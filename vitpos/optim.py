@@ -21,8 +21,12 @@ def groups(model: ViT, weight_decay: float) -> dict[str, list[str]]:
     return roles
 
 
-def optimiser(model: ViT, training: Training) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), fused."""
+def optimiser(model: ViT, training: Training, *, recorded: bool = False) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), fused.
+
+    On CUDA its learning rate is a tensor there, which `set_rate` fills; its steps can be `recorded`
+    in a graph if that is said now.
+    """
     weights = dict(model.named_parameters())
     parts = [
         {
@@ -33,7 +37,18 @@ def optimiser(model: ViT, training: Training) -> torch.optim.AdamW:
         if any(weights[name].numel() for name in names)
     ]
     beta1, beta2 = training.betas
-    return torch.optim.AdamW(parts, lr=training.lr, betas=(beta1, beta2), fused=True)
+    device = next(model.parameters()).device
+    rate = torch.tensor(training.lr, device=device) if device.type == "cuda" else training.lr
+    return torch.optim.AdamW(parts, lr=rate, betas=(beta1, beta2), fused=True, capturable=recorded)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float | Tensor) -> None:
+    """The learning rate of the next step; a tensor is copied to the one that is there."""
+    for group in optimiser.param_groups:
+        if isinstance(rate, Tensor):
+            group["lr"].copy_(rate)
+        else:
+            group["lr"] = rate
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
@@ -47,8 +62,20 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     return training.lr * (0.001 + 0.999 * shape[training.schedule])
 
 
+def share(decay: float, step: int) -> float:
+    """How much of new weights goes into averaged ones: more in the first steps."""
+    return 1 - min(decay, (1 + step) / (10 + step))
+
+
 @torch.no_grad()
-def average(averaged: list[Tensor], weights: list[nn.Parameter], decay: float, step: int) -> None:
-    """Exponential moving average of weights, quicker in the first steps."""
-    decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(averaged, list(weights), 1 - decay)
+def average(averaged: list[Tensor], weights: list[nn.Parameter], share: float | Tensor) -> None:
+    """Exponential moving average of weights.
+
+    With a tensor for `share` the last bit may differ: torch has no such interpolation for lists.
+    """
+    if isinstance(share, Tensor):
+        ways = torch._foreach_sub(list(weights), averaged)
+        torch._foreach_mul_(ways, share)
+        torch._foreach_add_(averaged, ways)
+    else:
+        torch._foreach_lerp_(averaged, list(weights), share)

@@ -14,6 +14,7 @@ def value(**limits: Any) -> Any:
     """A field with limits: at_least, at_most, above, below, one_of.
 
     `absent` is what runs have whose config is older than the field: the value that changes nothing.
+    `truth` are the words for true and false, which YAML makes of ``on`` and ``off``.
     """
     return field(metadata=limits)
 
@@ -116,12 +117,12 @@ class Run:
     training: Training = value()
     seed: int = value(at_least=0, at_most=2**63 - 1)
     replica: int = value(at_least=0, at_most=2**63 - 1, absent=0)  # the same arm drawn once more
-    precision: str = value(one_of=("auto", "fp32", "bf16", "fp16"))
+    precision: str = value(one_of=("auto", "fp32", "tf32", "bf16", "fp16"))
     device: str = value()  # auto, cpu, cuda, cuda:1, mps
     threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: as many as have enough to do
     attention: str = value(one_of=("auto", "explicit", "sdpa"))
     deterministic: bool = value()
-    compile: bool = value()
+    compile: str = value(one_of=("auto", "on", "off"), truth={True: "on", False: "off"})
     tensorboard: bool = value()
     outputs: str = value()
     study: str = value()  # the folder inside `outputs`

@@ -4,27 +4,27 @@ Every random number of a step is a function of (seed, epoch, sample) or (seed, s
 can stop after any step and go on from its tensors alone.
 """
 
-import copy
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Int64
 from torch import Tensor
 
+from vitpos import build, state
 from vitpos.data.augment import Augmenter
 from vitpos.data.samples import Data, Samples
 from vitpos.data.shuffle import tile
 from vitpos.errors import BadInput, BadRun, Diverged
+from vitpos.feed import Feed
+from vitpos.graphs import Repeated
 from vitpos.keys import generator, key
 from vitpos.machine import Machine
-from vitpos.metrics import Evaluation, evaluate
-from vitpos.optim import average, learning_rate, optimiser
+from vitpos.metrics import Answers, Evaluation, Exam, evaluate
+from vitpos.optim import learning_rate
 from vitpos.schema import Run
-from vitpos.shapes import Labels, Pixels
+from vitpos.step import Learner
 from vitpos.vit import ViT
 
 
@@ -59,10 +59,6 @@ class Loop:
             )
         self.model = model.to(device)
         model.attend_with(machine.attention)
-        self.optimiser = optimiser(model, self.training)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=machine.precision == "fp16")
-        self.averaged = copy.deepcopy(model) if self.training.ema else None
-        self.forward = torch.compile(model, dynamic=False) if run.compile else model
         self.augment = Augmenter(
             run.dataset,
             self.training.augment,
@@ -74,10 +70,12 @@ class Loop:
             std=data.std,
             device=device,
         )
+        self.feed = Feed(run.stream, self.training, self.augment, device)
+        self.learner = Learner(model, self.training, self.samples, self.augment, self.feed, machine)
+        self.exam = Exam(data.validation, data.mean, data.std, machine, None, tile(run.patch))
+        self.look = Repeated(self.answers, device, plain=1) if machine.records else self.answers
         self.step = 0
-        exact = torch.float32 if device.type == "mps" else torch.float64
-        self.sums = torch.zeros(4, dtype=exact, device=device)  # loss, correct, images, norm
-        self.first_bad = torch.full((), torch.inf, device=device)  # step of the first bad loss
+        self.ready = False
 
     @property
     def total(self) -> int:
@@ -87,17 +85,22 @@ class Loop:
     @property
     def weights(self) -> ViT:
         """The weights that count: the averaged ones where there are any."""
-        return self.averaged or self.model
+        return self.learner.averaged or self.model
+
+    @property
+    def manner(self) -> str:
+        """How steps are made: eager, compiled, recorded, or compiled and recorded."""
+        return self.learner.manner
 
     def run_to_end(self) -> Iterator[Step | Epoch]:
         """Go on from where the loop is. It may be left after any item."""
         self.model.train()
         while self.step < self.total:
             epoch = self.step // self.steps_per_epoch
-            tables = self.augment.tables(epoch)
-            batches = order(self.run.stream, epoch, self.samples, self.training.batch_size)
-            for batch in batches[self.step % self.steps_per_epoch :]:
-                self.learn(batch, tables)
+            self.feed.begin(self.step)
+            self.prepare()
+            for _ in range(self.step % self.steps_per_epoch, self.steps_per_epoch):
+                self.learn()
                 self.step += 1
                 if self.machine.device.type == "cpu":
                     self.stop_if_diverged()
@@ -106,84 +109,36 @@ class Loop:
                 else:
                     yield self.finish_epoch(epoch)
 
-    def learn(self, ids: Int64[Tensor, " batch"], tables: dict[str, Tensor]) -> None:
-        """One step of the optimiser on these training images."""
-        whole, world = len(ids), self.machine.world
-        ids = world.share(ids)
-        pixels, labels = self.samples.pixels[ids], self.samples.labels[ids]
-        self.reseed()
-        rate = learning_rate(self.training, self.step, self.steps_per_epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        weights = list(self.model.parameters())
-        loss, correct = world.add_up(weights, *self.backward(pixels, labels, ids, tables, whole))
-        self.scaler.unscale_(self.optimiser)
-        norm = torch.nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None])
-        if self.training.clip_grad:
-            torch.nn.utils.clip_grads_with_norm_(weights, self.training.clip_grad, norm)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
-        self.optimiser.zero_grad(set_to_none=True)
-        if self.averaged is not None:
-            shadow = list(self.averaged.parameters())
-            average([w.data for w in shadow], weights, self.training.ema, self.step)
-        fine = loss.isfinite() & (norm.isfinite() | self.scaler.is_enabled())
-        self.first_bad = torch.where(fine, self.first_bad, self.first_bad.clamp(max=self.step + 1))
-        norm = norm.nan_to_num(0.0, 0.0)  # of a step that the scaler of fp16 left out
-        count = torch.full_like(loss, whole)
-        self.sums += torch.stack([loss * count, correct.to(loss), count, norm * count])
+    def prepare(self) -> None:
+        """Compile, the first time."""
+        if not self.ready:
+            self.learner.prepare()
+            self.ready = True
 
-    def backward(
-        self,
-        pixels: Pixels,
-        labels: Labels,
-        ids: Labels,
-        tables: dict[str, Tensor],
-        whole: int,
-    ) -> tuple[Tensor, Tensor]:
-        """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits.
+    def learn(self) -> None:
+        """One step of the optimiser; what is random in it belongs to (seed, step).
 
-        `whole` is the size of the batch; these images are this process's share of it, and give its
-        share of the loss.
+        Each of several processes draws for its own images: other numbers than one alone would.
         """
-        images, targets = self.augment(pixels, labels, ids, tables)
-        own = whole // self.machine.world.size
-        images, targets, labels = images[:own], targets[:own], labels[:own]
-        size = self.training.micro_batch or self.machine.micro_batch
-        loss = torch.zeros((), device=images.device)
-        correct = torch.zeros((), dtype=torch.int64, device=images.device)
-        for part, target, label in zip(
-            images.split(size), targets.split(size), labels.split(size), strict=True
-        ):
-            with self.machine.autocast():
-                scores = self.forward(part)
-            smoothing = self.training.label_smoothing
-            mean = F.cross_entropy(scores.float(), target, label_smoothing=smoothing)
-            share = mean * (len(part) / whole)
-            self.scaler.scale(share).backward()
-            loss += share.detach()
-            correct += (scores.detach().argmax(dim=-1) == label).sum()
-        return loss, correct
-
-    def reseed(self) -> None:
-        """What dropout and stochastic depth draw belongs to (seed, step).
-
-        Each process draws for its own images: with several of them, other numbers than with one.
-        """
-        rank, size = self.machine.world.rank, self.machine.world.size
-        number = key(self.run.stream, "step", self.step, *([f"{rank}/{size}"] if rank else []))
-        torch.default_generator.manual_seed(number)
-        if self.machine.device.type == "cuda":
-            torch.cuda.default_generators[self.machine.device.index].manual_seed(number)
+        world = self.machine.world
+        own = () if world.leads else (f"process {world.rank} of {world.size}",)
+        self.learner.learn(key(self.run.stream, "step", self.step, *own))
 
     def finish_epoch(self, epoch: int) -> Epoch:
-        """The epoch's means, and the validation images seen with the weights as they are."""
-        self.stop_if_diverged()
-        trained = time.monotonic()
-        loss, correct, images, norm = self.sums.tolist()
-        self.sums.zero_()
-        validation = self.evaluate(self.data.validation)
-        if not math.isfinite(validation.loss):
+        """The epoch's means, and the validation images seen with the weights as they are.
+
+        On a GPU the host waits here, once, and only after it has drawn the next epoch.
+        """
+        if self.machine.device.type == "cuda" and self.step < self.total:
+            self.feed.plan(epoch + 1)
+        trained, begun = time.monotonic(), self.moment()
+        answers = self.look()
+        ended = self.moment()
+        (loss, correct, images, norm), found = self.wait(answers)
+        if begun is not None and ended is not None:
+            trained = time.monotonic() - begun.elapsed_time(ended) / 1000
+        self.learner.sums.zero_()
+        if not math.isfinite(found.loss):
             raise self.diverged(self.step, "the validation loss is not finite after step")
         row: dict[str, float | int] = {
             "epoch": epoch + 1,
@@ -191,20 +146,63 @@ class Loop:
             "images": self.step * self.training.batch_size,
             "train/loss": loss / images,
             "train/accuracy": correct / images,
-            **validation.named("val"),
+            **found.named("val"),
             "optim/lr": learning_rate(self.training, self.step - 1, self.steps_per_epoch),
             "optim/grad_norm": norm / images,
         }
         return Epoch(row, trained)
+
+    def wait(self, answers: Answers) -> tuple[list[float], Evaluation]:
+        """The sums of the epoch and its validation, in one transfer. Raises `Diverged`."""
+        parts = [self.learner.first_bad, *self.learner.sums, answers.loss, answers.correct]
+        bad, *sums, loss, correct = torch.stack([p.to(answers.loss) for p in parts]).tolist()
+        if bad != math.inf:
+            raise self.diverged(int(bad), "the loss is not finite at step")
+        count = len(self.exam.samples.labels)
+        return sums, Evaluation(loss / count, correct / count, answers.predicted)
+
+    def moment(self) -> torch.cuda.Event | None:
+        """When the GPU will be done with what it was given so far, by its own clock."""
+        if self.machine.device.type != "cuda":
+            return None
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def answers(self) -> Answers:
+        """What the weights that count say of the validation images."""
+        return self.exam(self.weights)
 
     def evaluate(self, samples: Samples) -> Evaluation:
         """The weights that count, on these images."""
         data, side = self.data, tile(self.run.patch)
         return evaluate(self.weights, samples, data.mean, data.std, self.machine, shuffle=side)
 
+    def trouble(self) -> list[str]:
+        """What did not work and was done otherwise; each told once."""
+        told, self.learner.trouble = self.learner.trouble, []
+        return told
+
+    def takes(self, run: Run) -> bool:
+        """Whether `renew` can make this the loop of `run`: all that differs is fed to the steps."""
+        return alike(run) == alike(self.run)
+
+    def renew(self, run: Run) -> None:
+        """Be the loop of another run before its first step, with its bits, but in the old places.
+
+        So what was compiled and recorded serves one seed after another. Raises ValueError if the
+        steps of that run are others.
+        """
+        if not self.takes(run):
+            raise ValueError("the steps of that run are not those of this one")
+        self.run, self.training = run, run.training
+        self.feed.renew(run.stream, run.training)
+        self.learner.renew(build.network(run, len(self.data.classes)), run.training)
+        self.step = 0
+
     def stop_if_diverged(self) -> None:
         """Raise `Diverged` if a loss or gradient was not finite."""
-        step = self.first_bad.item()
+        step = self.learner.first_bad.item()
         if step != torch.inf:
             raise self.diverged(int(step), "the loss is not finite at step")
 
@@ -224,59 +222,17 @@ class Loop:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a later process needs to go on with the same bits."""
-        names = {id(weight): name for name, weight in self.model.named_parameters()}
-        state = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
-        if self.averaged is not None:
-            state |= {f"averaged/{n}": t for n, t in self.averaged.state_dict().items()}
-        for weight, moments in self.optimiser.state.items():
-            for what, tensor in moments.items():
-                state[f"optimiser/{what}/{names[id(weight)]}"] = tensor
-        scale = [self.scaler.get_scale(), self.scaler._get_growth_tracker()]
-        state["loop/scaler"] = torch.tensor(scale, dtype=torch.float64)
-        return state | {"loop/sums": self.sums}
+        return state.tensors(self.learner)
 
-    def load(self, step: int, state: Mapping[str, Tensor]) -> None:
+    def load(self, step: int, saved: Mapping[str, Tensor]) -> None:
         """Go to where another loop was when it gave `tensors`."""
-        self.stop_at_mismatch(state)
+        state.stop_at_mismatch(self.model, saved)
         try:
-            self.restore(step, state)
+            state.restore(self.learner, saved)
         except (KeyError, ValueError, AttributeError, RuntimeError) as error:
             why = " ".join(str(error).split())[:200]
             raise BadRun(f"the checkpoint of step {step} does not fit: {why}") from error
-
-    def restore(self, step: int, state: Mapping[str, Tensor]) -> None:
-        """`load` without its checks."""
-        self.model.load_state_dict(under(state, "model/"))
-        if self.averaged is not None:
-            self.averaged.load_state_dict(under(state, "averaged/"))
-        for what in ("step", "exp_avg", "exp_avg_sq"):
-            for name, tensor in under(state, f"optimiser/{what}/").items():
-                weight = self.model.get_parameter(name)
-                self.optimiser.state[weight][what] = tensor.to(self.machine.device)
-        scale, tracker = state["loop/scaler"].tolist()
-        if self.scaler.is_enabled():
-            known = self.scaler.state_dict()
-            self.scaler.load_state_dict(known | {"scale": scale, "_growth_tracker": int(tracker)})
-        self.sums = state["loop/sums"].to(self.sums)
         self.step = step
-
-    def stop_at_mismatch(self, state: Mapping[str, Tensor]) -> None:
-        """Raise `BadRun` naming the first weights that differ from the checkpoint's."""
-        have = {f"model/{n}": tuple(t.shape) for n, t in self.model.state_dict().items()}
-        said = {n: tuple(t.shape) for n, t in state.items() if n.startswith("model/")}
-        if have != said:
-            odd = sorted(n for n in have.keys() | said.keys() if have.get(n) != said.get(n))
-            raise BadRun(f"the checkpoint has other weights: {', '.join(odd[:3])}")
-
-
-def order(
-    seed: int, epoch: int, samples: Samples, batch_size: int
-) -> list[Int64[Tensor, " batch"]]:
-    """The full batches of an epoch as ids; a rest smaller than a batch is left out."""
-    count = len(samples.labels)
-    ids = torch.randperm(count, generator=generator(seed, "order", epoch))
-    whole = ids[: count // batch_size * batch_size].to(samples.labels.device)
-    return list(whole.split(batch_size))
 
 
 def subset(data: Data, limit: int | None) -> Samples:
@@ -289,6 +245,10 @@ def subset(data: Data, limit: int | None) -> Samples:
     return Samples(data.train.pixels[ids], data.train.labels[ids])
 
 
-def under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Tensors whose names start with `prefix`, without it."""
-    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+def alike(run: Run) -> tuple[Run, list[str]]:
+    """What the steps of a run are made of, and nothing else: names, seeds and rates left out."""
+    training = replace(
+        run.training, epochs=1, lr=1.0, schedule="", warmup_epochs=0.0, checkpoint_seconds=0.0
+    )
+    nameless = replace(run, outputs="", study="", name=None, notes="", tensorboard=False)
+    return replace(nameless, seed=0, replica=0, training=training), list(run.embedding)

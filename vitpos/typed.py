@@ -65,6 +65,8 @@ def record(kind: Any, data: object, path: str, report: Report) -> Any:
 def member(f: "Field[Any]", kind: Any, data: object, path: str, report: Report) -> Any:
     """One field: its type, then its limits."""
     problems: list[Problem] = []
+    if isinstance(data, bool):
+        data = f.metadata.get("truth", {}).get(data, data)
     result = typed(kind, data, path, problems.append)
     if not problems and result is not None and f.metadata:
         for item in result if isinstance(result, list) else [result]:

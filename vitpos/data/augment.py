@@ -69,12 +69,16 @@ class Augmenter:
 
     def tables(self, epoch: int) -> dict[str, Tensor]:
         """What happens to each sample in this epoch: row i belongs to sample i."""
+        return {name: table.to(self.device) for name, table in self.drawn(epoch).items()}
+
+    def drawn(self, epoch: int) -> dict[str, Tensor]:
+        """The same on the CPU, where it is drawn."""
         draws = Draws(self.seed, epoch, self.samples)
         tables: dict[str, Tensor] = {}
         for change in (*self.moves, self.erase, self.mix, self.shuffle):
             if change is not None:
                 tables |= change.tables(draws)
-        return {name: table.to(self.device) for name, table in tables.items()}
+        return tables
 
     def __call__(
         self,
