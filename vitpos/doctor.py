@@ -43,6 +43,7 @@ def findings() -> list[Finding]:
         device,
         memory,
         disk,
+        compiled,
         configs,
         shadowed,
         plugins,
@@ -206,6 +207,20 @@ def disk() -> Iterator[Finding]:
     state = "fail" if free < SCARCE else "warn" if free < PLENTY else "ok"
     todo = "" if state == "ok" else f"make room, or {elsewhere}"
     yield Finding("outputs", state, f"{bytes_words(free)} free for {outputs}", todo)
+
+
+def compiled() -> Iterator[Finding]:
+    """Where compiled code is kept for processes to come, and how much of it there is."""
+    from vitpos.compiling import keep
+
+    where = keep()
+    there = next(place for place in (where, *where.parents) if place.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        todo = "another folder: TORCHINDUCTOR_CACHE_DIR; until then each process compiles anew"
+        yield Finding("compiled", "warn", f"{there} cannot be written", todo)
+        return
+    size = sum(file.stat().st_size for file in where.rglob("*") if file.is_file())
+    yield Finding("compiled", "ok", f"{bytes_words(size)} in {where}; may be deleted at any time")
 
 
 def configs() -> Iterator[Finding]:

@@ -166,10 +166,10 @@ class Learner:
             for (name, place), (other, value) in pairs:
                 if name != other:
                     raise ValueError(f"{other} of another network would come to {name}")
-                place.copy_(value)
+                if not torch.equal(place, value.to(place.device)):  # constants may be views
+                    place.copy_(value)
         if self.averaged is not None:
-            for (_, place), (_, value) in zip(places(self.averaged), places(model), strict=True):
-                place.data.copy_(value)
+            self.averaged.load_state_dict(self.model.state_dict())
         for moments in self.optimiser.state.values():
             for tensor in moments.values():
                 tensor.zero_()

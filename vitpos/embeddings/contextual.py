@@ -182,7 +182,7 @@ class AxialVectors(OffsetVectors):
     @override
     def seen(self, q: OfCells, site: Site) -> Between:
         rows, cols = self.pairs(self.of_keys, site, q)
-        cells = q.unflatten(2, site.grid)  # [batch, heads, rows, cols, head_dim]
+        cells = q.unflatten(2, site.grid.sides)  # [batch, heads, rows, cols, head_dim]
         first, second = cells.chunk(2, dim=-1) if self.halves else (cells, cells)
         to_rows = torch.einsum("bhrcd,rkd->bhrck", first, rows)
         to_cols = torch.einsum("bhrcd,ckd->bhrck", second, cols)
@@ -192,7 +192,7 @@ class AxialVectors(OffsetVectors):
     def carried(self, shares: Between, v: Heads, site: Site) -> OfCells:
         assert self.of_values is not None
         rows, cols = self.pairs(self.of_values, site, v)
-        shares = shares.unflatten(3, site.grid).unflatten(2, site.grid)
+        shares = shares.unflatten(3, site.grid.sides).unflatten(2, site.grid.sides)
         of_rows = torch.einsum("bhrck,rkd->bhrcd", shares.sum(dim=-1).to(v), rows)
         of_cols = torch.einsum("bhrck,ckd->bhrcd", shares.sum(dim=-2).to(v), cols)
         both = torch.cat([of_rows, of_cols], dim=-1) if self.halves else of_rows + of_cols

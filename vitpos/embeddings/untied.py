@@ -45,7 +45,7 @@ class Untied(PositionEmbedding):
 
     def vectors(self, site: Site) -> Tensor:
         """Normalised, of cells and then of prefix tokens, in float32."""
-        planes = self.weight.T.unflatten(-1, self.trunk.grid)  # [dim, rows, cols]
+        planes = self.weight.T.unflatten(-1, self.trunk.grid.sides)  # [dim, rows, cols]
         planes = resized(planes, *site.grid, resample=self.resample, antialias=self.antialias)
         rows = [planes.flatten(1).T, *([] if self.of_prefix is None else [self.of_prefix.float()])]
         shape, eps = self.norm.normalized_shape, self.norm.eps
