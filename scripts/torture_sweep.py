@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,8 +25,6 @@ from typing import Any
 import vitpos
 from vitpos import config, records, tables
 from vitpos.comparing import comparison
-from vitpos.durable import Lines
-from vitpos.sweeps.failures import JOURNAL
 
 NAME, RUNS = "torn", 6
 STUDY = """\
@@ -83,7 +80,7 @@ class Place:
 
     folder: Path
     epochs: int
-    pace: float = 0.0  # seconds that one run takes undisturbed
+    pace: float = 0.0  # seconds that the study takes undisturbed
     hits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -133,10 +130,6 @@ class Place:
             raise Spoilt(f"exit code {process.returncode} after {self.hits[-3:]}:\n{errors}")
         return process.returncode
 
-    def usual_seconds(self) -> float:
-        """That a run took, start included."""
-        return statistics.median(row["seconds"] for row in Lines(self.study / JOURNAL).read())
-
     def is_done(self) -> bool:
         """Whether every run is finished."""
         found = [records.read(path) for path in records.walk(self.study)]
@@ -180,7 +173,7 @@ def disturb(place: Place, process: "subprocess.Popen[str]", most: int, dice: ran
     done = 0
     while done < most:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.0, 1.3 * place.pace))
+            process.wait(dice.uniform(0.0, 0.8 * place.pace))
             return done
         members = children(process.pid)
         target = "member" if members and dice.random() < 0.6 else "sweep"
@@ -236,9 +229,10 @@ def torture(folder: Path, kills: int, seed: int, epochs: int) -> str:
     dice, start = random.Random(seed), time.monotonic()
     quiet = Place(folder / "quiet", epochs)
     quiet.to_the_end()
+    pace = time.monotonic() - start
     expected, done, studies, hits = outcome(quiet.study), 0, 0, list[str]()
     while done < kills:
-        place = Place(folder / f"torn{studies}", epochs, quiet.usual_seconds())
+        place = Place(folder / f"torn{studies}", epochs, pace)
         killed = tear(place, kills - done, dice)
         wrong = differences(expected, outcome(place.study))
         if wrong:

@@ -7,9 +7,9 @@ The modules, in the order data flows through them:
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
 - `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words;
-- `feed` is what a step is told and `step` what it does, as one function that `compiling` may compile
-  and `graphs` may record; `train` is the loop around it, `state` what it can go on from, `metrics`
-  what is measured, `experiment` one run from data to summary;
+- `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
+  and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what
+  is measured, `experiment` one run from data to summary;
 - `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
   when one is gone;
 - `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;

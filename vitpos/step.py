@@ -166,8 +166,9 @@ class Learner:
             for (name, place), (other, value) in pairs:
                 if name != other:
                     raise ValueError(f"{other} of another network would come to {name}")
-                if not torch.equal(place, value.to(place.device)):  # constants may be views
-                    place.copy_(value)
+                there = value.to(place.device)
+                if place.requires_grad or not torch.equal(place, there):  # some constants are views
+                    place.copy_(there)
         if self.averaged is not None:
             self.averaged.load_state_dict(self.model.state_dict())
         for moments in self.optimiser.state.values():
