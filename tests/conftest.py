@@ -30,3 +30,11 @@ def prefix(request):
 def images():
     """Four images of noise, on the grid that the networks were built for."""
     return networks.noise(4, 3, networks.SIZE, networks.SIZE, seed=1)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what needs a GPU where there is none, and say so."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))

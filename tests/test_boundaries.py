@@ -21,8 +21,9 @@ HOMES = {
     "transformers": set(),
     "matplotlib": {"plots"},
     "pandas": {"frames"},
+    "triton": {"kernels"},
 }
-SHARED = ("_hydra", "oracles", "plots", "statistics")  # folders that are one home
+SHARED = ("_hydra", "kernels", "oracles", "plots", "statistics")  # folders that are one home
 REFERENCES = "oracles"  # may import all others, each inside the function that asks it
 BANNED = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 BARE = {"eval", "exec", "compile"}  # as methods they are torch's and `re`'s

@@ -6,7 +6,8 @@ The modules, in the order data flows through them:
   `identities` into a digest;
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
-- `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words;
+- `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words; `kernels` what
+  GPUs do faster than PyTorch, each beside plain PyTorch that says the same;
 - `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
   and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what
   is measured, `experiment` one run from data to summary;

@@ -20,7 +20,7 @@ from vitpos.vit import ViT
 
 SPLITS = ("train", "validation", "test")
 OWN = ("image_size", "split")  # keys of an evaluation that a run does not have
-SHARED = ("device", "precision", "threads", "attention")
+SHARED = ("device", "precision", "threads", "attention", "kernels")
 
 
 def evaluate(

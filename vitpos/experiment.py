@@ -292,6 +292,7 @@ def describe(loop: Loop) -> dict[str, Any]:
         "precision": chosen.precision,
         "threads": chosen.threads,
         "attention": chosen.attention,
+        "kernels": chosen.kernels,
         "epochs": run.training.epochs,
         "steps": loop.total,
         "from_step": loop.step,

@@ -13,6 +13,7 @@ import torch
 
 from vitpos import attention
 from vitpos.errors import BadInput
+from vitpos.kernels import launching
 from vitpos.schema import Run
 from vitpos.words import counted
 from vitpos.world import ALONE, World
@@ -36,6 +37,7 @@ class Machine:
     precision: str  # fp32 tf32 bf16 fp16
     threads: int
     attention: str  # explicit sdpa
+    kernels: str = "off"  # on off
     compile: str = "off"  # auto on off
     world: World = ALONE  # the processes that share the run, this one among them
 
@@ -81,7 +83,8 @@ def prepare(run: Run, world: World = ALONE) -> Machine:
     chosen = run.attention
     if chosen == "auto":
         chosen = attention.choose(device, DTYPES[precision])
-    return Machine(device, precision, threads, chosen, run.compile, world)
+    kernels = "on" if launching.use(run.kernels, device) else "off"
+    return Machine(device, precision, threads, chosen, kernels, run.compile, world)
 
 
 def keep_memory() -> None:
@@ -183,6 +186,7 @@ def describe(machine: Machine) -> dict[str, Any]:
         "precision": machine.precision,
         "threads": machine.threads,
         "attention": machine.attention,
+        "kernels": machine.kernels,
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "cpu": cpu_name(),
         "cores": os.cpu_count(),

@@ -121,6 +121,7 @@ class Run:
     device: str = value()  # auto, cpu, cuda, cuda:1, mps
     threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: as many as have enough to do
     attention: str = value(one_of=("auto", "explicit", "sdpa"))
+    kernels: str = value(one_of=("auto", "on", "off"), absent="auto")  # ours, on GPUs
     deterministic: bool = value()
     compile: str = value(one_of=("auto", "on", "off"), truth={True: "on", False: "off"})
     tensorboard: bool = value()

@@ -19,6 +19,7 @@ Spectra = Float[Tensor, "#heads waves"]  # the same, maybe of each head
 Depths = Float[Tensor, "1 #heads planes"]  # 0 for the shortest wave of a head, 1 for the longest
 Directions = Float[Tensor, "planes 2"]  # unit vectors: row, column
 Angles = Float[Tensor, "#heads cells planes"]  # radians, one per pair of channels
+Turns = Float[Tensor, "#heads tokens planes"]  # the same of every token, prefix tokens first
 Rotors = Complex[Tensor, "#heads tokens planes"]  # exp(i angle)
 Draws = Float[Tensor, "2 draws"]  # uniform in 0..1: shift, jitter, rescale, then one per cell
 Places = Float[Tensor, "2 cells"]  # row and column of every cell, in some unit

@@ -45,9 +45,10 @@ class RotaryValues(PositionEmbedding):
 
     @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:
-        rotors = self.rotation.rotors(site)
-        there = gather(self.rotation.turn(v, rotors))
-        return self.rotation.turn(there, rotors.conj())
+        angles = self.rotation.turns(site)
+        (there,) = self.rotation.turn([v], angles)
+        (read,) = self.rotation.turn([gather(there)], angles, back=True)
+        return read
 
     @override
     def views(self, site: Site) -> dict[str, torch.Tensor]:

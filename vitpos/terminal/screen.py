@@ -195,11 +195,12 @@ def evaluated(row: dict[str, Any], *, as_json: bool) -> None:
 def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     """A few lines before the first step."""
     own = f" ({count_words(facts['params_embedding'])} of them position)"
+    ours = " and our kernels" if facts.get("kernels") == "on" else ""
     lines = [
         f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
         f" {counted(facts['tokens'], 'token')}, {count_words(facts['params'])} parameters{own}",
-        f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},"
-        f" {facts['attention']} attention,{several(facts)} {counted(facts['epochs'], 'epoch')},"
+        f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},{several(facts)}"
+        f" {facts['attention']} attention{ours}, {counted(facts['epochs'], 'epoch')},"
         f" seed {facts['seed']}",
     ]
     if facts["dataset"] == "mnist5k":
