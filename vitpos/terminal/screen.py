@@ -199,9 +199,9 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     lines = [
         f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
         f" {counted(facts['tokens'], 'token')}, {count_words(facts['params'])} parameters{own}",
-        f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},{several(facts)}"
+        f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},"
         f" {facts['attention']} attention{ours}, {counted(facts['epochs'], 'epoch')},"
-        f" seed {facts['seed']}",
+        f" seed {facts['seed']}{several(facts)}",
     ]
     if facts["dataset"] == "mnist5k":
         lines.append(
@@ -214,7 +214,7 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
 
 def several(facts: dict[str, Any]) -> str:
     """How many processes there are, if more than one."""
-    return f" {facts['processes']} processes," if facts.get("processes", 1) > 1 else ""
+    return f", {facts['processes']} processes" if facts.get("processes", 1) > 1 else ""
 
 
 def step_line(step: int, total: int, rate: float | int, left: float | int) -> str:
