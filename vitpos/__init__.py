@@ -11,6 +11,8 @@ The modules, in the order data flows through them:
 - `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
   and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what
   is measured, `experiment` one run from data to summary;
+- `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
+  when one is gone;
 - `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;
 - `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
   runs them in slots of `launchers`, each a `member` of its own;
