@@ -76,7 +76,7 @@ def test_a_cpu_compiles_only_if_asked():
         (device.type, word): (it.compiles, it.records)
         for device in (cpu, gpu)
         for word in ("auto", "on", "off")
-        for it in [machine.Machine(device, "fp32", 1, "sdpa", word)]
+        for it in [machine.Machine(device, "fp32", 1, "sdpa", compile=word)]
     }
 
     assert made == {

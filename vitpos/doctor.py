@@ -131,6 +131,7 @@ def device() -> Iterator[Finding]:
     import torch
 
     from vitpos import attention, machine
+    from vitpos.kernels import launching
 
     chosen = machine.find_device("auto")
     precision = machine.find_precision("auto", chosen)
@@ -146,8 +147,10 @@ def device() -> Iterator[Finding]:
         if torch.version.cuda is None:
             said += " (torch is a CPU build)"
         yield Finding("device", "ok", said)
-    way = attention.choose(chosen, machine.DTYPES[precision])
-    yield Finding("arithmetic", "ok", f"{precision}, {way} attention")
+    why = launching.obstacle(chosen)
+    way = attention.choose(chosen, machine.DTYPES[precision], kernels=why is None)
+    ours = "our kernels" if why is None else f"without our kernels: {why}"
+    yield Finding("arithmetic", "ok", f"{precision}, {way} attention, {ours}")
     yield cores(machine.cores())
 
 

@@ -52,7 +52,7 @@ def changes(folder: RunFolder, loop: Loop) -> list[str]:
         )
     if before["data"].get("digest") != after["data"]["digest"]:
         raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
-    then, today = before["machine"], after["machine"]
+    then, today = ({"processes": 1} | facts["machine"] for facts in (before, after))
     found = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
     return found + [f"plugin {name}" for name in moved(before, after)]
 
