@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -80,7 +81,7 @@ class Place:
 
     folder: Path
     epochs: int
-    pace: float = 0.0  # seconds that the study takes undisturbed
+    pace: float = 0.0  # seconds that a run trains undisturbed
     hits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -130,10 +131,26 @@ class Place:
             raise Spoilt(f"exit code {process.returncode} after {self.hits[-3:]}:\n{errors}")
         return process.returncode
 
+    def usual_seconds(self) -> float:
+        """That a run trained."""
+        found = [records.read(path) for path in records.walk(self.study)]
+        return statistics.median(run.summary["perf"]["train_seconds"] for run in found)
+
+    def wait_for_training(self, process: "subprocess.Popen[str]") -> None:
+        """Until a run is at work, or the sweep is over."""
+        while process.poll() is None and not any(map(is_training, records.walk(self.study))):
+            time.sleep(0.02)
+
     def is_done(self) -> bool:
         """Whether every run is finished."""
         found = [records.read(path) for path in records.walk(self.study)]
         return len(found) == RUNS and all(run.status == "finished" for run in found)
+
+
+def is_training(path: Path) -> bool:
+    """Whether a run has ended an epoch and not yet all."""
+    run = records.read(path)
+    return run.status == "running" and (path / "metrics.jsonl").stat().st_size > 0
 
 
 def children(process: int) -> list[int]:
@@ -172,8 +189,10 @@ def disturb(place: Place, process: "subprocess.Popen[str]", most: int, dice: ran
     """Kill members of a sweep that runs, and the sweep itself in the end, `most` in all."""
     done = 0
     while done < most:
+        if dice.random() < 0.8:  # else while it starts
+            place.wait_for_training(process)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.0, 0.8 * place.pace))
+            process.wait(dice.uniform(0.0, place.pace))
             return done
         members = children(process.pid)
         target = "member" if members and dice.random() < 0.6 else "sweep"
@@ -229,10 +248,9 @@ def torture(folder: Path, kills: int, seed: int, epochs: int) -> str:
     dice, start = random.Random(seed), time.monotonic()
     quiet = Place(folder / "quiet", epochs)
     quiet.to_the_end()
-    pace = time.monotonic() - start
     expected, done, studies, hits = outcome(quiet.study), 0, 0, list[str]()
     while done < kills:
-        place = Place(folder / f"torn{studies}", epochs, pace)
+        place = Place(folder / f"torn{studies}", epochs, quiet.usual_seconds())
         killed = tear(place, kills - done, dice)
         wrong = differences(expected, outcome(place.study))
         if wrong:
