@@ -149,8 +149,8 @@ class Place:
 
 def is_training(path: Path) -> bool:
     """Whether a run has ended an epoch and not yet all."""
-    run = records.read(path)
-    return run.status == "running" and (path / "metrics.jsonl").stat().st_size > 0
+    curves = path / "metrics.jsonl"
+    return curves.exists() and curves.stat().st_size > 0 and records.read(path).status == "running"
 
 
 def children(process: int) -> list[int]:
