@@ -24,6 +24,7 @@ from vitpos.errors import (
     Paused,
 )
 from vitpos.history import History
+from vitpos.kernels import trial
 from vitpos.memory import resources
 from vitpos.origin import changes, origin
 from vitpos.runs import RunFolder, now, place
@@ -146,6 +147,9 @@ def prepare(run: Run, show: Show, world: World = ALONE) -> Loop:
             data = load(run.dataset, show.work).to(chosen.device)
         world.same("images", data.digest)
         model = build.network(run, len(data.classes))
+        chosen, doubt = trial.trusted(run, model, chosen)
+        if doubt:
+            show.note(doubt)
         return Loop(run, model, data, chosen)
 
 
