@@ -26,8 +26,6 @@ from typing import Any
 import vitpos
 from vitpos import config, records, tables
 from vitpos.comparing import comparison
-from vitpos.durable import Lines
-from vitpos.sweeps.failures import JOURNAL
 
 NAME, RUNS = "torn", 6
 STUDY = """\
@@ -83,7 +81,7 @@ class Place:
 
     folder: Path
     epochs: int
-    pace: float = 0.0  # seconds that one run takes undisturbed
+    pace: float = 0.0  # seconds that a run trains undisturbed
     hits: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -134,13 +132,25 @@ class Place:
         return process.returncode
 
     def usual_seconds(self) -> float:
-        """That a run took, start included."""
-        return statistics.median(row["seconds"] for row in Lines(self.study / JOURNAL).read())
+        """That a run trained."""
+        found = [records.read(path) for path in records.walk(self.study)]
+        return statistics.median(run.summary["perf"]["train_seconds"] for run in found)
+
+    def wait_for_training(self, process: "subprocess.Popen[str]") -> None:
+        """Until a run is at work, or the sweep is over."""
+        while process.poll() is None and not any(map(is_training, records.walk(self.study))):
+            time.sleep(0.02)
 
     def is_done(self) -> bool:
         """Whether every run is finished."""
         found = [records.read(path) for path in records.walk(self.study)]
         return len(found) == RUNS and all(run.status == "finished" for run in found)
+
+
+def is_training(path: Path) -> bool:
+    """Whether a run has ended an epoch and not yet all."""
+    curves = path / "metrics.jsonl"
+    return curves.exists() and curves.stat().st_size > 0 and records.read(path).status == "running"
 
 
 def children(process: int) -> list[int]:
@@ -179,8 +189,10 @@ def disturb(place: Place, process: "subprocess.Popen[str]", most: int, dice: ran
     """Kill members of a sweep that runs, and the sweep itself in the end, `most` in all."""
     done = 0
     while done < most:
+        if dice.random() < 0.8:  # else while it starts
+            place.wait_for_training(process)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(dice.uniform(0.0, 1.3 * place.pace))
+            process.wait(dice.uniform(0.0, place.pace))
             return done
         members = children(process.pid)
         target = "member" if members and dice.random() < 0.6 else "sweep"

@@ -6,8 +6,17 @@ import networks
 import pytest
 import torch
 
+from vitpos.bench import record
+
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
+
+
+@pytest.fixture(autouse=True)
+def _no_bench(tmp_path_factory, monkeypatch):
+    """Benches of this machine are none of the tests' business."""
+    folder = tmp_path_factory.getbasetemp() / "bench"
+    monkeypatch.setattr(record, "kept", lambda: folder)
 
 
 @pytest.fixture(params=networks.NAMES)
@@ -30,3 +39,11 @@ def prefix(request):
 def images():
     """Four images of noise, on the grid that the networks were built for."""
     return networks.noise(4, 3, networks.SIZE, networks.SIZE, seed=1)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what needs a GPU where there is none, and say so."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))

@@ -37,6 +37,19 @@ def spawn(*words: str, **options: object) -> "subprocess.Popen[str]":
     )
 
 
+def torchrun(*words: str) -> "subprocess.Popen[str]":
+    """The same by two processes that `torchrun` starts, without its remarks."""
+    place = {"PYTHONPATH": str(Path(vitpos.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    return subprocess.Popen(
+        [*start, "-m", "vitpos", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | place,
+    )
+
+
 def run(*words: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
     """The same, waited for."""
     process = spawn(*words)

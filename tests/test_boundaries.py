@@ -11,18 +11,23 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "hydra": {"config", "overrides", "sweeps/multirun", "_hydra"},
     "omegaconf": {"config", "sweeps/multirun", "_hydra"},
-    "rich": {f"terminal/{name}" for name in ("scoreboard", "screen", "standings", "watches")},
+    "rich": {
+        f"terminal/{name}" for name in ("benches", "scoreboard", "screen", "standings", "watches")
+    },
     "scipy": {"statistics"},
     "tensorboard": {"boards/board", "boards/events", "boards/serve"},
     "submitit": {"sweeps/launchers/slurm"},
     "ray": {"sweeps/launchers/ray"},
-    "torchvision": set(),  # found by name, in data/vision.py, when a data set asks for it
-    "timm": set(),
+    "torchvision": {"bench/usual_script"},  # else found by name, when a data set asks for it
+    "timm": {"bench/usual_script"},
+    "flash_attn": set(),  # found by name, in bench/others.py
+    "liger_kernel": set(),
     "transformers": set(),
     "matplotlib": {"plots"},
     "pandas": {"frames"},
+    "triton": {"kernels"},
 }
-SHARED = ("_hydra", "oracles", "plots", "statistics")  # folders that are one home
+SHARED = ("_hydra", "kernels", "oracles", "plots", "statistics")  # folders that are one home
 REFERENCES = "oracles"  # may import all others, each inside the function that asks it
 BANNED = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 BARE = {"eval", "exec", "compile"}  # as methods they are torch's and `re`'s

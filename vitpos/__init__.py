@@ -6,9 +6,14 @@ The modules, in the order data flows through them:
   `identities` into a digest;
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
-- `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words;
-- `train` is the loop, `lanes` that of several seeds at once, `metrics` what is measured,
-  `experiment` one run from data to summary;
+- `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words; `kernels` what
+  GPUs do faster than PyTorch, each beside plain PyTorch that says the same;
+- `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
+  and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what
+  is measured, `experiment` one run from data to summary;
+- `lanes` train several seeds at once;
+- `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
+  when one is gone;
 - `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;
 - `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
   runs them in slots of `launchers`, each a `member` of its own;
@@ -18,6 +23,7 @@ The modules, in the order data flows through them:
   it;
 - `terminal` and `boards` (TensorBoard) show what goes on; `overview`, `diff` and `rerun` are about
   one run or two, `frames` gives their numbers to notebooks;
+- `bench` is how fast all of this is, against what is usual and what the machine could do;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """
 

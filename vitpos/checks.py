@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from vitpos import switches
+from vitpos import ranks, switches
 from vitpos.errors import Problem
 from vitpos.schema import Run
 from vitpos.typed import limits
@@ -18,7 +18,7 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def problems(run: Run) -> list[Problem]:
     """Everything that is wrong with a run whose values are each right by themselves."""
-    return [*consistency(run), *places(run)]
+    return [*consistency(run), *places(run), *processes(run)]
 
 
 def consistency(run: Run) -> list[Problem]:
@@ -154,6 +154,13 @@ def places(run: Run) -> Iterator[Problem]:
             yield Problem(f"{key} = {path!r}: not a path")
         elif key == "outputs":
             yield from writable(str(path))
+
+
+def processes(run: Run) -> Iterator[Problem]:
+    """Each process gets as many images of a batch as any other."""
+    problem = ranks.indivisible(run.training.batch_size)
+    if problem:
+        yield Problem(problem, "choose a multiple, or another `torchrun --nproc-per-node`")
 
 
 def writable(path: str) -> Iterator[Problem]:

@@ -18,11 +18,15 @@ BACKEND = "inductor"
 def keep() -> Path:
     """Have compiled code kept in a folder of ours, for processes to come; where.
 
-    Below `~/.cache/vitpos/compiled`, which may be deleted at any time. What the user set stays.
-    Several processes may use it at once: files come to their names whole, by renaming.
+    Below `~/.cache/vitpos/compiled`, which may be deleted at any time. What the user set stays, but
+    not the folder for all in /tmp, which torch sets by itself. Several processes may use it at
+    once: files come to their names whole, by renaming.
     """
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
     for variable, name in PLACES.items():
-        os.environ.setdefault(variable, str(place() / name))
+        if os.environ.get(variable, default_cache_dir()) == default_cache_dir():
+            os.environ[variable] = str(place() / name)
     return Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
 
 

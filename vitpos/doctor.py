@@ -43,6 +43,7 @@ def findings() -> list[Finding]:
         device,
         memory,
         disk,
+        compiled,
         configs,
         shadowed,
         plugins,
@@ -130,6 +131,7 @@ def device() -> Iterator[Finding]:
     import torch
 
     from vitpos import attention, machine
+    from vitpos.kernels import launching
 
     chosen = machine.find_device("auto")
     precision = machine.find_precision("auto", chosen)
@@ -145,8 +147,10 @@ def device() -> Iterator[Finding]:
         if torch.version.cuda is None:
             said += " (torch is a CPU build)"
         yield Finding("device", "ok", said)
-    way = attention.choose(chosen, machine.DTYPES[precision])
-    yield Finding("arithmetic", "ok", f"{precision}, {way} attention")
+    why = launching.obstacle(chosen)
+    way = attention.choose(chosen, machine.DTYPES[precision], kernels=why is None)
+    ours = "our kernels" if why is None else f"without our kernels: {why}"
+    yield Finding("arithmetic", "ok", f"{precision}, {way} attention, {ours}")
     yield cores(machine.cores())
 
 
@@ -206,6 +210,20 @@ def disk() -> Iterator[Finding]:
     state = "fail" if free < SCARCE else "warn" if free < PLENTY else "ok"
     todo = "" if state == "ok" else f"make room, or {elsewhere}"
     yield Finding("outputs", state, f"{bytes_words(free)} free for {outputs}", todo)
+
+
+def compiled() -> Iterator[Finding]:
+    """Where compiled code is kept for processes to come, and how much of it there is."""
+    from vitpos.compiling import keep
+
+    where = keep()
+    there = next(place for place in (where, *where.parents) if place.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        todo = "another folder: TORCHINDUCTOR_CACHE_DIR; until then each process compiles anew"
+        yield Finding("compiled", "warn", f"{there} cannot be written", todo)
+        return
+    size = sum(file.stat().st_size for file in where.rglob("*") if file.is_file())
+    yield Finding("compiled", "ok", f"{bytes_words(size)} in {where}; may be deleted at any time")
 
 
 def configs() -> Iterator[Finding]:

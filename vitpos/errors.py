@@ -95,6 +95,12 @@ class Paused(UserError):
     code = 75
 
 
+class Lost(UserError):
+    """Another process of the run is gone; it can go on from its last checkpoint."""
+
+    code = 75
+
+
 class Interrupted(UserError):
     """A signal asked the run to stop; its state is saved."""
 

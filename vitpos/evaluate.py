@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import build, checkpoints, config, machine, metrics, plugins
+from vitpos import build, checkpoints, config, machine, metrics, plugins, ranks
 from vitpos.data.samples import Report
 from vitpos.data.shuffle import tile
 from vitpos.data.sources import load
@@ -20,7 +20,7 @@ from vitpos.vit import ViT
 
 SPLITS = ("train", "validation", "test")
 OWN = ("image_size", "split")  # keys of an evaluation that a run does not have
-SHARED = ("device", "precision", "threads", "attention")
+SHARED = ("device", "precision", "threads", "attention", "kernels")
 
 
 def evaluate(
@@ -36,6 +36,7 @@ def evaluate(
     `device=cpu` and the like. Without any, the stored test accuracy comes out again. Of `datasets`,
     known by their names, no file in `configs/` is read.
     """
+    ranks.alone("`vitpos eval`")
     folder = RunFolder.open(path)
     trained, record = folder.run(), folder.record()
     plugins.check(trained.embedding)

@@ -9,17 +9,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from vitpos import __version__, build, checkpoints, identities, machine, metrics, plugins
+from vitpos import __version__, build, checkpoints, checks, identities, machine, metrics, plugins
+from vitpos.company import accompany, align
 from vitpos.data.sources import load
 from vitpos.durable import write_json
-from vitpos.errors import IN_RUN, BadInput, BadRun, Diverged, Interrupted, NoResources, Paused
+from vitpos.errors import (
+    IN_RUN,
+    BadInput,
+    BadRun,
+    Diverged,
+    Interrupted,
+    Lost,
+    NoResources,
+    Paused,
+)
 from vitpos.history import History
+from vitpos.kernels import trial
 from vitpos.memory import resources
 from vitpos.origin import changes, origin
-from vitpos.runs import RunFolder, now
+from vitpos.runs import RunFolder, now, place
 from vitpos.schema import Run
 from vitpos.signals import Leave, Stop
 from vitpos.train import Epoch, Loop, Step
+from vitpos.world import ALONE, World, joined
 
 
 @runtime_checkable
@@ -47,9 +59,12 @@ class Show(Protocol):
 
 def start(run: Run, overrides: Sequence[str], show: Show, until: int | None = None) -> Path:
     """Do a new run; where it is. Raises `Paused` after epoch `until` if more would follow."""
-    with Stop() as stop:
-        loop = prepare(run, show)
+    with Stop() as stop, joined() as world:
+        loop = prepare(run, show, world)
         stop.patient = True
+        if not world.leads:
+            accompany(loop, stop)
+            return place(run)
         folder = RunFolder.create(run, overrides)
         with folder.locked():
             folder.update(**origin(run, loop))
@@ -59,30 +74,47 @@ def start(run: Run, overrides: Sequence[str], show: Show, until: int | None = No
 
 def resume(path: Path, show: Show, until: int | None = None) -> Path:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is."""
-    folder = RunFolder.open(path)
-    if folder.is_over():
-        show.note(already(folder))
-        return path
-    with Stop() as stop, folder.locked():
-        if folder.is_over():  # since
-            show.note(already(folder))
+    with Stop() as stop, joined() as world:
+        folder = RunFolder.open(path)
+        if is_over(folder, world, show):
             return path
-        try:
-            run = folder.run()
-            plugins.check(run.embedding)
-            loop = prepare(run, show)
-        except BadInput as error:
-            raise BadRun(f"{path / 'config.yaml'}: {error}", error.problems[0].hint) from error
-        if folder.is_recorded():
-            changed = changes(folder, loop)
-            if changed:
-                show.note(f"not the same bits as without the break: other {', '.join(changed)}")
-                folder.update(resumed_exactly=False)
-        else:
-            folder.update(**origin(loop.run, loop))
-        go_back(folder, loop, show)
-        perform(folder, loop, show, stop, until)
+        if not world.leads:
+            if not is_over(folder, world, show):
+                accompany(revive(folder, show, world), stop)
+            return path
+        with folder.locked():
+            if is_over(folder, world, show):  # since
+                return path
+            loop = revive(folder, show, world)
+            if folder.is_recorded():
+                changed = changes(folder, loop)
+                if changed:
+                    show.note(f"not the same bits as without the break: other {', '.join(changed)}")
+                    folder.update(resumed_exactly=False)
+            else:
+                folder.update(**origin(loop.run, loop))
+            go_back(folder, loop, show)
+            perform(folder, loop, show, stop, until)
     return path
+
+
+def is_over(folder: RunFolder, world: World, show: Show) -> bool:
+    """Whether the leading process finds the run finished; it says so."""
+    over = world.leads and folder.is_over()
+    if over:
+        show.note(already(folder))
+    return bool(world.agree(int(over)))
+
+
+def revive(folder: RunFolder, show: Show, world: World) -> Loop:
+    """The loop of a run that was started before, at its beginning."""
+    try:
+        run = folder.run()
+        plugins.check(run.embedding)
+        return prepare(run, show, world)
+    except BadInput as error:
+        where = folder.path / "config.yaml"
+        raise BadRun(f"{where}: {error}", error.problems[0].hint) from error
 
 
 def already(folder: RunFolder) -> str:
@@ -105,12 +137,19 @@ def go_back(folder: RunFolder, loop: Loop, show: Show) -> None:
         show.note(f"{where}: going on after step {loop.step}")
 
 
-def prepare(run: Run, show: Show) -> Loop:
+def prepare(run: Run, show: Show, world: World = ALONE) -> Loop:
     """Data, network and machine, each checked, before anything is written."""
-    chosen = machine.prepare(run)
+    for problem in checks.processes(run):
+        raise BadInput(*problem)
+    chosen = machine.prepare(run, world)
     with resources(run):
-        data = load(run.dataset, show.work).to(chosen.device)
+        with world.in_turn():
+            data = load(run.dataset, show.work).to(chosen.device)
+        world.same("images", data.digest)
         model = build.network(run, len(data.classes))
+        chosen, doubt = trial.trusted(run, model, chosen)
+        if doubt:
+            show.note(doubt)
         return Loop(run, model, data, chosen)
 
 
@@ -118,12 +157,15 @@ def perform(
     folder: RunFolder, loop: Loop, show: Show, stop: Stop, until: int | None = None
 ) -> None:
     """Run to the end, to a signal or to an epoch, and leave the folder in order in any case."""
+    world = loop.machine.world
+    align(loop)
     history = History(folder, loop)
     facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.dataset.size)
     show.begin(folder.path, describe(loop) | facts)
     record, limit = folder.record(), (until or 0) * loop.steps_per_epoch or loop.total
     attempts = record["attempts"]
     attempt: dict[str, Any] = {"started": now(), "from_step": loop.step, "vitpos": __version__}
+    attempt |= {"processes": world.size} if world.size > 1 else {}
     mended = {"failure": None} if "failure" in record else {}  # of an attempt before this one
     folder.update(status="running", attempts=[*attempts, attempt], **mended)
 
@@ -137,12 +179,14 @@ def perform(
             pause(folder, loop, history, limit)
             for item in loop.run_to_end():
                 follow(item, history, loop, show)
-                if stop.signal is not None:
+                number = world.agree(stop.signal or 0)
+                if number:
                     history.save()
+                    world.wait()  # before any process ends: torchrun would end this one too
                     raise Interrupted(
                         f"stopped after step {loop.step} of {loop.total}; the state is saved",
                         again(folder),
-                        signal=stop.signal,
+                        signal=number,
                     )
                 pause(folder, loop, history, limit)
             summary = finish(folder, loop, history, facts)
@@ -163,6 +207,8 @@ def perform(
             name = signal.Signals(error.number).name
             said = f"stopped by {name} at once; going on costs the steps since the last checkpoint"
             raise Interrupted(said, again(folder), signal=error.number) from error
+        if isinstance(error, Lost):
+            error.problems[0] = error.problems[0]._replace(hint=again(folder))
         error.add_note(f"{IN_RUN}{folder.path}")
         raise
     close("finished")
@@ -180,7 +226,8 @@ def ending(error: BaseException) -> str:
     """The status of a run that ends so."""
     if isinstance(error, Paused):
         return "paused"
-    return "interrupted" if isinstance(error, Interrupted | Leave | NoResources) else "failed"
+    stopped = Interrupted | Leave | NoResources | Lost
+    return "interrupted" if isinstance(error, stopped) else "failed"
 
 
 def follow(item: Step | Epoch, history: History, loop: Loop, show: Show) -> None:
@@ -249,17 +296,19 @@ def describe(loop: Loop) -> dict[str, Any]:
         "precision": chosen.precision,
         "threads": chosen.threads,
         "attention": chosen.attention,
+        "kernels": chosen.kernels,
         "epochs": run.training.epochs,
         "steps": loop.total,
         "from_step": loop.step,
         "seed": run.seed,
+        "processes": chosen.world.size,
     }
 
 
 def rehearse(run: Run, show: Show, steps: int = 6) -> dict[str, Any]:
     """What `run` would be and cost, from its data and a few steps that are thrown away."""
-    with Stop(), resources(run):
-        loop = prepare(run, show)
+    with Stop(), resources(run), joined() as world:
+        loop = prepare(run, show, world)
         facts = describe(loop) | metrics.cost(loop.model, run.dataset.channels, run.dataset.size)
         times: list[float] = []
         last = time.monotonic()

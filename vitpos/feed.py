@@ -42,8 +42,8 @@ class Feed:
     ) -> None:
         self.stream, self.training, self.augment, self.device = stream, training, augment, device
         self.steps = augment.samples // training.batch_size
-        # numbers that the host reads stay what Python made of them
-        exact = torch.float64 if device.type == "cpu" else torch.float32
+        self.told = device.type == "cpu"  # the host reads rates and shares, and gives them on
+        exact = torch.float64 if self.told else torch.float32
         self.ids = torch.zeros(self.steps, training.batch_size, dtype=torch.int64, device=device)
         self.rates, self.shares = torch.zeros(2, self.steps, dtype=exact, device=device)
         self.tables: dict[str, Tensor] = {}
@@ -99,9 +99,9 @@ class Feed:
         return self._now(self.shares)
 
     def _now(self, row: Tensor) -> float | Tensor:
-        """On a CPU a number; elsewhere the host must not wait for it."""
+        """A number, as Python made it; or a tensor where the host must not wait for it."""
         value = row.index_select(0, self.at)[0]
-        return value.item() if self.device.type == "cpu" else value
+        return value.item() if self.told else value
 
     def advance(self) -> None:
         """One more step is done."""

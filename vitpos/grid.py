@@ -19,6 +19,11 @@ class Grid(NamedTuple):
         return self.rows * self.cols
 
     @property
+    def sides(self) -> tuple[int, int]:
+        """Rows and columns as a plain tuple: torch keeps no compiled graph with a class in it."""
+        return self.rows, self.cols
+
+    @property
     def middle(self) -> int:
         """The number of the cell in the middle."""
         return self.rows // 2 * self.cols + self.cols // 2

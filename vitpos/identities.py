@@ -14,6 +14,9 @@ from vitpos.schema import Run
 # What a run is called and where it lies does not change its numbers.
 COSMETIC = ("outputs", "study", "name", "notes", "device", "threads", "tensorboard")
 
+# `auto` is what `false` was while it was the default: as this device does it by itself.
+BEFORE_AUTO = {"auto": False, "off": False, "on": True}
+
 
 def identity(run: Run) -> str:
     """64 hexadecimal digits that two runs share if they compute the same numbers."""
@@ -42,9 +45,8 @@ def essence(config: Mapping[str, Any]) -> dict[str, Any]:
     data = {k: v for k, v in config.items() if k not in COSMETIC}
     data["dataset"] = {k: v for k, v in data["dataset"].items() if k != "root"}
     data["training"] = {k: v for k, v in data["training"].items() if k != "checkpoint_seconds"}
-    # `auto` is what was `false` when there was nothing else: as this device does it by itself
     if "compile" in data:
-        data["compile"] = data["compile"] in (True, "on")
+        data["compile"] = BEFORE_AUTO.get(data["compile"], data["compile"])
     return without_neutral(data, Run)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import catalogue, config, records
+from vitpos.bench.costs import Cost, Costs, newest, read
 from vitpos.catalogue import Entry
 from vitpos.errors import BadInput, BadRun
 from vitpos.words import count_words
@@ -21,13 +22,18 @@ KEYS = {
     "studies": "study=...       questions: `vitpos sweep study=...`",
 }
 FAMILIES = ("none", "additive", "rotary", "bias", "contextual", "conditional", "values", "pixels")
+TITLES = f"{'time':>6}{'memory':>8}{'FLOPs':>7}  "
+ROOM = 40  # columns of text beside those of costs
 NARROW, WIDE = 60, 200  # columns between which lines are fitted to the terminal
 
 
-def listing(what: str | None, path: Path | None) -> tuple[Any, list[str]]:
+def listing(
+    what: str | None, path: Path | None, bench: Path | None = None
+) -> tuple[Any, list[str]]:
     """A group of configs, the runs in a folder, or what there is to list.
 
-    Raises `BadInput` for another group, `BadRun` for a folder that is not there.
+    Beside embeddings stands what they cost, by `bench` or the newest one of this machine. Raises
+    `BadInput` for another group, `BadRun` for a folder that is not there.
     """
     top = catalogue.outputs() if path is None else path
     if what is not None and what.lower() in ("run", "runs"):
@@ -41,9 +47,12 @@ def listing(what: str | None, path: Path | None) -> tuple[Any, list[str]]:
         group = catalogue.group(what)
         if path is not None:
             raise BadInput(f"{path}: only runs are listed by folder", f"vitpos list {what}")
+        if bench is not None and group != "embedding":
+            raise BadInput(f"--bench {bench}: only embeddings have costs", "vitpos list embeddings")
         found = catalogue.entries(group)
-        said = (families if group == "embedding" else lines)(found, columns())
-        return catalogue.plain(found), said
+        if group == "embedding":
+            return embeddings(found, newest() if bench is None else read(bench))
+        return catalogue.plain(found), lines(found, columns())
     counts = {name: len(config.options(group)) for name, group in catalogue.GROUPS.items()}
     runs_here = len(list(records.walk(top)))
     said = [f"{name:12}{count:4}   {KEYS[name]}" for name, count in counts.items()]
@@ -80,16 +89,52 @@ def beside(first: str, texts: Iterable[str], width: int) -> list[str]:
     return said
 
 
-def families(found: list[Entry], width: int) -> list[str]:
-    """Embeddings by family: what each does, where it acts, what it learns, by whom it is."""
+def embeddings(found: list[Entry], costs: Costs | None) -> tuple[Any, list[str]]:
+    """All of them, with their costs if a bench tells."""
+    plain = catalogue.plain(found)
+    if costs is None:
+        return plain, families(found, columns())
+    for data in plain:
+        cost = costs.by_name.get(data["name"])
+        data["cost"] = None if cost is None else cost.plain()
+    return plain, families(found, columns(), costs)
+
+
+def families(found: list[Entry], width: int, costs: Costs | None = None) -> list[str]:
+    """Embeddings by family: what each does, where it acts, what it learns, by whom it is.
+
+    Their costs stand in columns between name and text, or below it in a narrow terminal.
+    """
     indent = max((len(entry.name) for entry in found), default=0) + 4
-    said = []
+    roomy = costs is not None and width >= indent + len(TITLES) + ROOM
+    said = ["", *heading(costs, indent if roomy else 0)] if costs else []
     for family, members in groupby(sorted(found, key=place), key=family_of):
         said += ["", f"{family}:"]
         for entry in members:
-            texts = entry.description, short(entry), source(entry)
-            said += beside(f"  {entry.name:{indent - 2}}", texts, width)
+            texts = [entry.description, short(entry), source(entry)]
+            first = f"  {entry.name:{indent - 2}}"
+            if costs is not None and roomy:
+                first += cells(costs.by_name.get(entry.name))
+            elif costs is not None:
+                texts.insert(1, f"cost: {' '.join(cells(costs.by_name.get(entry.name)).split())}")
+            said += beside(first, texts, width)
     return said[1:]
+
+
+def heading(costs: Costs, indent: int) -> list[str]:
+    """What the columns are; times what `none` takes."""
+    said = f"time, memory and FLOPs as multiples of none: {costs.said}"
+    return [said, *([f"{'':{indent}}{TITLES}"] if indent else [])]
+
+
+def cells(cost: Cost | None) -> str:
+    """Under `TITLES`, as wide as they are."""
+    if cost is None:
+        return f"{'–':>6}{'':{len(TITLES) - 6}}"
+    time, memory, flops = (
+        "–" if share is None else f"{share:.2f}" for share in (cost.time, cost.memory, cost.flops)
+    )
+    return f"{time:>6}{memory:>8}{flops:>7}  "
 
 
 def family_of(entry: Entry) -> str:

@@ -13,7 +13,10 @@ import torch
 
 from vitpos import attention
 from vitpos.errors import BadInput
+from vitpos.kernels import launching
 from vitpos.schema import Run
+from vitpos.words import counted
+from vitpos.world import ALONE, World
 
 CPU_MICRO_BATCH = 128
 DTYPES = {
@@ -33,9 +36,11 @@ class Machine:
     device: torch.device
     precision: str  # fp32 tf32 bf16 fp16
     threads: int
-    attention: str  # explicit sdpa
+    attention: str  # explicit sdpa tile
+    kernels: str = "off"  # on off
     compile: str = "off"  # auto on off
     lanes: bool = False  # whether it is trained with others as a lane
+    world: World = ALONE  # the processes that share the run, this one among them
 
     @property
     def dtype(self) -> torch.dtype:
@@ -63,12 +68,12 @@ class Machine:
         return CPU_MICRO_BATCH if self.device.type == "cpu" else 2**20
 
 
-def prepare(run: Run) -> Machine:
+def prepare(run: Run, world: World = ALONE) -> Machine:
     """Choose, check that it is there, and set the process up for it."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
-    device = find_device(run.device)
+    device = find_device(run.device) if world.size == 1 else own_device(run.device, world)
     precision = find_precision(run.precision, device)
-    threads = run.threads or useful_threads(run)
+    threads = run.threads or useful_threads(run, world)
     torch.set_num_threads(threads)
     keep_memory()
     torch._C._set_deterministic_fill_uninitialized_memory(False)  # costs time, changes no bits
@@ -76,10 +81,21 @@ def prepare(run: Run) -> Machine:
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    kernels = launching.use(run.kernels, device)
     chosen = run.attention
     if chosen == "auto":
-        chosen = attention.choose(device, DTYPES[precision])
-    return Machine(device, precision, threads, chosen, run.compile)
+        chosen = attention.choose(device, DTYPES[precision], tokens(run), kernels)
+    if chosen == "tile" and not kernels:
+        why = launching.obstacle(device) or f"kernels = {run.kernels}"
+        raise BadInput(f"attention = tile: {why}", "attention=auto")
+    used = "on" if kernels else "off"
+    return Machine(device, precision, threads, chosen, used, run.compile, world)
+
+
+def tokens(run: Run) -> int:
+    """How many there are of a training image."""
+    prefix = (run.backbone.pool == "cls") + run.backbone.registers
+    return (run.dataset.size // run.patch.size) ** 2 + prefix
 
 
 def keep_memory() -> None:
@@ -94,15 +110,16 @@ def keep_memory() -> None:
             mallopt(parameter, size)
 
 
-def useful_threads(run: Run) -> int:
+def useful_threads(run: Run, world: World = ALONE) -> int:
     """A thread for each 10 billion operations of a pass: with less to do they wait for one another.
 
     A rule and not a measurement, because sums of other threads have other bits.
     """
-    tokens = (run.dataset.size // run.patch.size) ** 2
+    cells = (run.dataset.size // run.patch.size) ** 2
     weights = 12 * run.backbone.depth * run.backbone.dim**2
-    images = min(run.training.batch_size, CPU_MICRO_BATCH)
-    return max(1, min(cores(), round(6 * weights * tokens * images / 1e10)))
+    images = min(run.training.batch_size // world.size, CPU_MICRO_BATCH)
+    there = cores() // world.local_size
+    return max(1, min(there, round(6 * weights * cells * images / 1e10)))
 
 
 def cores() -> int:
@@ -127,6 +144,21 @@ def find_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("device = mps: no Apple GPU found", "device=cpu")
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def own_device(name: str, world: World) -> torch.device:
+    """The device of one of several processes: each has a GPU for itself, or all share the CPU."""
+    if name.startswith("cuda:"):
+        raise BadInput(f"device = {name}: one GPU for {world.size} processes", "device=cuda")
+    device = find_device(name)
+    if device.type != "cuda":
+        return device
+    if world.local_size > torch.cuda.device_count():
+        found = counted(torch.cuda.device_count(), "GPU")
+        raise BadInput(f"{world.local_size} processes on a machine with {found}", "device=cpu")
+    device = torch.device("cuda", world.local_rank)
+    torch.cuda.set_device(device)  # where NCCL looks
+    return device
 
 
 def find_precision(name: str, device: torch.device) -> str:
@@ -155,26 +187,26 @@ def has_bfloat16(device: torch.device) -> bool:
 def describe(machine: Machine) -> dict[str, Any]:
     """Everything about the machine and the software that can change a number."""
     names = ("vitpos", "torch", "numpy", "safetensors", "hydra-core")
-    device = machine.device
-    fast = {"compile": machine.compile} if machine.compiles or machine.records else {}
-    together = {"lanes": True} if machine.lanes else {}
-    return (
-        fast
-        | together
-        | {
-            "device": str(device),
-            "precision": machine.precision,
-            "threads": machine.threads,
-            "attention": machine.attention,
-            "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-            "cpu": cpu_name(),
-            "cores": os.cpu_count(),
-            "system": platform.system(),
-            "python": platform.python_version(),
-            "versions": {name: package_version(name) for name in names},
-            "git": commit(),
-        }
+    device, world = machine.device, machine.world
+    special: dict[str, Any] = (
+        {"compile": machine.compile} if machine.compiles or machine.records else {}
     )
+    special |= {"processes": world.size} if world.size > 1 else {}
+    special |= {"lanes": True} if machine.lanes else {}
+    return special | {
+        "device": str(device),
+        "precision": machine.precision,
+        "threads": machine.threads,
+        "attention": machine.attention,
+        "kernels": machine.kernels,
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": {name: package_version(name) for name in names},
+        "git": commit(),
+    }
 
 
 def package_version(name: str) -> str | None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from vitpos import ranks
 from vitpos.errors import NoResources
 from vitpos.schema import Run
 
@@ -25,5 +26,5 @@ def resources(run: Run) -> Iterator[None]:
 def out_of_memory(run: Run) -> NoResources:
     """What to try with less memory."""
     size = run.training.batch_size
-    half = max(1, (run.training.micro_batch or size) // 2)
+    half = max(1, (run.training.micro_batch or size // ranks.here().size) // 2)
     return NoResources(f"out of memory at batch {size}", f"training.micro_batch={half}")

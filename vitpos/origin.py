@@ -52,9 +52,8 @@ def changes(folder: RunFolder, loop: Loop) -> list[str]:
         )
     if before["data"].get("digest") != after["data"]["digest"]:
         raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
-    then, today = before["machine"], after["machine"]
-    known = [key for key in (*today, "lanes") if key not in ("git", "cores")]
-    found = [key for key in dict.fromkeys(known) if then.get(key) != today.get(key)]
+    then, today = ({"processes": 1, "lanes": False} | facts["machine"] for facts in (before, after))
+    found = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
     return found + [f"plugin {name}" for name in moved(before, after)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from vitpos import ranks
 from vitpos.durable import FULL
 from vitpos.errors import IN_RUN, NoResources, UserError
 from vitpos.plain import unheard
@@ -28,12 +29,14 @@ def finished(command: Callable[[], None]) -> int:
         with Stop():
             command()
     except UserError as error:
-        say(error.lines())
+        say(error.lines(), error.code)
         return error.code
     except KeyboardInterrupt:
         return 128 + SIGINT
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        ranks.linger(code)
+        return code
     except OSError as error:
         if error.errno not in FULL:
             say(bug(error))
@@ -78,8 +81,11 @@ def keep(text: str, run: Path | None) -> Path | None:
     return None
 
 
-def say(lines: list[str]) -> None:
+def say(lines: list[str], code: int = 1) -> None:
     """Lines to standard error, after all that was printed before."""
+    if ranks.follows():
+        ranks.report(lines, code)
+        return
     with suppress(UserError, SystemExit):
         flush()
     for line in lines:

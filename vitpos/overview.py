@@ -14,7 +14,17 @@ from vitpos.words import bytes_words, count_words, seconds_words
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # columns of a curve
-MACHINE = ("device", "gpu", "cpu", "precision", "threads", "attention", "python", "git")
+MACHINE = (
+    "device",
+    "gpu",
+    "cpu",
+    "precision",
+    "threads",
+    "processes",
+    "attention",
+    "python",
+    "git",
+)
 
 
 def facts(path: Path) -> dict[str, Any]:
@@ -168,6 +178,7 @@ def machine(facts: Mapping[str, Any]) -> list[str]:
     """What it ran on."""
     units = {
         "threads": "thread" if facts.get("threads") == 1 else "threads",
+        "processes": "processes",
         "attention": "attention",
     }
     said = []
@@ -176,6 +187,8 @@ def machine(facts: Mapping[str, Any]) -> list[str]:
         if value is not None:
             before = {"python": "Python ", "git": "commit "}.get(key, "")
             said.append(f"{before}{value} {units.get(key, '')}".rstrip())
+    if facts.get("kernels") == "on":
+        said.append("our kernels")
     versions = part(facts, "versions")
     return said + [f"{name} {versions[name]}" for name in ("torch", "vitpos") if versions.get(name)]
 

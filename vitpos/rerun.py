@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitpos import checkpoints, machine, metrics, plugins
+from vitpos import checkpoints, machine, metrics, plugins, ranks
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.experiment import Show, describe, prepare
 from vitpos.memory import resources
@@ -32,6 +32,7 @@ def rerun(path: Path, show: Show, epochs: int | None = None) -> Found:
 
     `epochs` ends the work after so many of them; then weights and predictions are not compared.
     """
+    ranks.alone("`vitpos rerun`")
     folder = RunFolder.open(path)
     if not folder.is_over():
         raise BadRun(f"{path} is not finished", f"vitpos resume {path}")

@@ -121,7 +121,8 @@ class Run:
     precision: str = value(one_of=("auto", "fp32", "tf32", "bf16", "fp16"))
     device: str = value()  # auto, cpu, cuda, cuda:1, mps
     threads: int = value(at_least=0, at_most=1024)  # of the CPU; 0: as many as have enough to do
-    attention: str = value(one_of=("auto", "explicit", "sdpa"))
+    attention: str = value(one_of=("auto", "explicit", "sdpa", "tile"))
+    kernels: str = value(one_of=("auto", "on", "off"), absent="auto")  # ours, on GPUs
     deterministic: bool = value()
     compile: str = value(one_of=("auto", "on", "off"), truth={True: "on", False: "off"})
     tensorboard: bool = value()

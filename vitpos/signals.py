@@ -3,13 +3,21 @@
 import signal
 import sys
 import threading
+import time
 import warnings
 from types import FrameType, TracebackType
 from typing import Any
 
+from vitpos import ranks
 from vitpos.errors import Interrupted
 
+ECHO = 3.0  # seconds
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+ENDING = threading.Event()
+"""Set once it is known how this process ends: from then on a signal changes nothing.
+
+torchrun sends one to all processes as soon as one has ended, and each still has its code to give.
+"""
 
 
 class Leave(BaseException):
@@ -23,6 +31,9 @@ class Leave(BaseException):
 class Stop:
     """Within it, the first signal is noted while `patient`; any other ends the work at once.
 
+    Among several processes the same signal again is for some seconds the same one: torchrun passes
+    on what a cluster has sent to them already.
+
     What leaves the block by a signal is `Interrupted`. In a thread that is not the main one, which
     gets no signals, it does nothing.
     """
@@ -30,6 +41,7 @@ class Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.patient = False  # once there is a folder, where a step is worth waiting for
+        self.noted = 0.0  # when, by `time.monotonic`
         self.left: int | None = None  # the signal that ended the work at once
         self.before: dict[int, Any] = {}
         self.unraisable: Any = None
@@ -52,7 +64,7 @@ class Stop:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self.before.items():
+        for number, handler in () if ENDING.is_set() else self.before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if self.before:
             sys.unraisablehook = self.unraisable
@@ -64,12 +76,16 @@ class Stop:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Note it, or leave."""
+        if ENDING.is_set():
+            return
+        if number == self.signal and ranks.several() and time.monotonic() - self.noted < ECHO:
+            return
         if not self.patient or self.signal is not None:
             # What was open where the signal came is closed by leaving: nobody can mend that.
             warnings.simplefilter("ignore", ResourceWarning)
             self.left = number
             raise Leave(number)
-        self.signal = number
+        self.signal, self.noted = number, time.monotonic()
 
     def insist(self, swallowed: "sys.UnraisableHookArgs") -> None:
         """Leave a little later, if Python was just where no exception gets out: in a destructor."""

@@ -96,7 +96,8 @@ class Learner:
     def work(self) -> None:
         """The step itself: all that is recorded."""
         set_rate(self.optimiser, self.feed.rate())
-        loss, correct = self.backward(self.feed.batch())
+        mine = self.backward(self.feed.batch())
+        loss, correct = self.machine.world.add_up(list(self.model.parameters()), *mine)
         norm = self.move()
         if self.averaged is not None:
             shadow = [weight.data for weight in self.averaged.parameters()]
@@ -105,9 +106,15 @@ class Learner:
         self.feed.advance()
 
     def backward(self, ids: Labels) -> tuple[Tensor, Tensor]:
-        """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits."""
+        """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits.
+
+        Of several processes, each takes its share of the images, and gives its share of the loss.
+        """
+        world, whole = self.machine.world, len(ids)
+        ids, own = world.share(ids), whole // world.size
         pixels, labels = self.samples.pixels[ids], self.samples.labels[ids]
-        images, targets = self.change(pixels, labels, ids, self.feed.tables)
+        changed = self.change(pixels, labels, ids, self.feed.tables)
+        images, targets, labels = (tensor[:own] for tensor in (*changed, labels))
         size = self.training.micro_batch or self.machine.micro_batch
         loss = torch.zeros((), device=images.device)
         correct = torch.zeros((), dtype=torch.int64, device=images.device)
@@ -115,7 +122,7 @@ class Learner:
             images.split(size), targets.split(size), labels.split(size), strict=True
         ):
             mean, hits = self.judge(part, target, label)
-            share = mean * (len(part) / len(images))
+            share = mean * (len(part) / whole)
             self.scaler.scale(share).backward()
             loss += share.detach()
             correct += hits
@@ -126,7 +133,7 @@ class Learner:
         with self.machine.autocast():
             scores = self.model(images)
         smoothing = self.training.label_smoothing
-        mean = F.cross_entropy(scores.float(), targets, label_smoothing=smoothing)
+        mean = F.cross_entropy(scores.to(targets), targets, label_smoothing=smoothing)
         return mean, (scores.detach().argmax(dim=-1) == labels).sum()
 
     def move(self) -> Tensor:
@@ -159,10 +166,11 @@ class Learner:
             for (name, place), (other, value) in pairs:
                 if name != other:
                     raise ValueError(f"{other} of another network would come to {name}")
-                place.copy_(value)
+                there = value.to(place.device)
+                if place.requires_grad or not torch.equal(place, there):  # some constants are views
+                    place.copy_(there)
         if self.averaged is not None:
-            for (_, place), (_, value) in zip(places(self.averaged), places(model), strict=True):
-                place.data.copy_(value)
+            self.averaged.load_state_dict(self.model.state_dict())
         for moments in self.optimiser.state.values():
             for tensor in moments.values():
                 tensor.zero_()

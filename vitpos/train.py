@@ -116,8 +116,13 @@ class Loop:
             self.ready = True
 
     def learn(self) -> None:
-        """One step of the optimiser; what is random in it belongs to (seed, step)."""
-        self.learner.learn(key(self.run.stream, "step", self.step))
+        """One step of the optimiser; what is random in it belongs to (seed, step).
+
+        Each of several processes draws for its own images: other numbers than one alone would.
+        """
+        world = self.machine.world
+        own = () if world.leads else (f"process {world.rank} of {world.size}",)
+        self.learner.learn(key(self.run.stream, "step", self.step, *own))
 
     def finish_epoch(self, epoch: int) -> Epoch:
         """The epoch's means, and the validation images seen with the weights as they are.

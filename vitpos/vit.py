@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vitpos.attention import Attend
+from vitpos.attention import meet
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.patches import Linear, tiles
 from vitpos.schema import Backbone
-from vitpos.shapes import Heads, Images, Scores, Tokens
+from vitpos.shapes import Images, Packed, Scores, Tokens
 
 
 class Attention(nn.Module):
@@ -31,13 +31,11 @@ class Attention(nn.Module):
     def forward(self, x: Tokens, position: PositionEmbedding, site: Site) -> Tokens:
         asked, told = position.inputs(x, x, site)
         site = site._replace(content=asked)
-        q, k, v = self.project(asked, told)  # [batch, heads, tokens, head_dim]
-        q, k = position.heads(q, k, site)
-        bias = position.logits(q, k, site)
-        gather = Attend(q, k, bias, v.shape[-1] ** -0.5, self.implementation)
+        packed = self.project(asked, told)
+        gather, v = meet(packed, position, site, self.implementation)
         return self.out(position.values(v, gather, site).transpose(1, 2).flatten(2))
 
-    def project(self, asked: Tokens, told: Tokens) -> tuple[Heads, Heads, Heads]:
+    def project(self, asked: Tokens, told: Tokens) -> Packed:
         """Queries and keys of `asked`, values of `told`; one product if they are the same."""
         if asked is told:
             packed = self.qkv(asked)
@@ -51,8 +49,7 @@ class Attention(nn.Module):
                 ],
                 dim=-1,
             )
-        q, k, v = packed.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return q, k, v
+        return packed.unflatten(-1, (3, self.heads, -1))
 
 
 class Branch(nn.Module):
@@ -132,7 +129,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(dim, classes)
 
     def attend_with(self, implementation: str) -> None:
-        """Have every block use this implementation of `vitpos.attention.Attend`."""
+        """Have every block use this implementation; see `vitpos.attention`."""
         for block in cast(Iterable[Block], self.blocks):
             block.attention.implementation = implementation
 

@@ -274,7 +274,7 @@ def gta(name):
         tokens = case.prefix + case.grid.cells
         q, k, v = (wanted(2, HEADS, tokens, HEAD_DIM, seed=i) for i in (1, 2, 3))
         rotors = ours.rotation.rotors(site)
-        back = [ours.rotation.turn(x, rotors.conj()) for x in (q, k)]
+        back = ours.rotation.turn([q, k], ours.rotation.turns(site), back=True)
         reps = {"so2fn": act, **dict.fromkeys(("so2rep_q", "so2rep_k"), matrices(rotors[0]))}
         out, _ = module.multihead_geometric_transform_attention(
             *((q, k) if name == "rope_gta" else back), v, read, {"so2": HEAD_DIM}, reps

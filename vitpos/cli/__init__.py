@@ -1,7 +1,6 @@
 """The commands: parse, call, print. No logic, and nothing heavy is imported before it is needed."""
 
 import os
-import sys
 
 from vitpos.cli import experiments, facts, results
 from vitpos.cli.app import app
@@ -11,10 +10,15 @@ __all__ = ["app", "experiments", "facts", "main", "results"]
 
 def main() -> None:
     """Run a command; what a user can mend is told in a line or two."""
-    from vitpos import outcome, plain
+    from vitpos import outcome, plain, ranks
 
     # Threads that wait give their core away soon: with other work on the machine torch is otherwise
     # many times slower. Read by GNU's OpenMP when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     plain.tolerate()
-    sys.exit(outcome.of(lambda: app(prog_name="vitpos")))
+
+    def command() -> None:
+        ranks.hush()
+        app(prog_name="vitpos")
+
+    ranks.leave(outcome.of(command))

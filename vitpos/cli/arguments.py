@@ -62,6 +62,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Clock(StrEnum):
+    """What a bench takes time with."""
+
+    AUTO = "auto"
+    WALL = "wall"
+    CPU = "cpu"
+    DEVICE = "device"
+
+
 class Picture(StrEnum):
     """How a picture is written."""
 

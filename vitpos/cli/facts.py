@@ -8,12 +8,14 @@ import typer
 
 from vitpos.cli.app import app
 from vitpos.cli.arguments import (
+    Clock,
     Json,
     Overrides,
     Plugins,
     complete_datasets,
     complete_embeddings,
     complete_groups,
+    complete_overrides,
     complete_runs,
 )
 from vitpos.plain import say
@@ -33,6 +35,10 @@ def list_(
         Path | None,
         typer.Argument(help="Where to look for runs.", autocompletion=complete_runs),
     ] = None,
+    bench: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whose costs stand beside embeddings; else the newest."),
+    ] = None,
     json: Json = False,
     plugin: Plugins = None,
 ) -> None:
@@ -40,7 +46,7 @@ def list_(
     from vitpos.listing import listing
     from vitpos.plain import json_text
 
-    data, lines = listing(what, path)
+    data, lines = listing(what, path, bench)
     say(json_text(data) if json else "\n".join(lines))
 
 
@@ -115,4 +121,61 @@ def doctor(json: Json = False) -> None:
     found = ward.findings()
     say(json_text(ward.plain(found)) if json else "\n".join(ward.lines(found)))
     if not ward.healthy(found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PART]... [KEY=VALUE]...",
+            help="all (step peers kernels lanes startup compare embeddings), sweep, compile,"
+            " tensorboard; and what networks should be.",
+            autocompletion=complete_overrides,
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was found, part by part.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Rough answers in a minute or two.")
+    ] = False,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="8m, 1h30m; of `all`: 7m30s.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, max=1024, help="Of the CPU; 0: all cores.")] = 0,
+    clock: Annotated[Clock, typer.Option(help="What ratios are taken by.")] = Clock.AUTO,
+    rounds: Annotated[
+        int, typer.Option(min=0, max=1000, help="How often each has its turn; 0: five.")
+    ] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Answer on a restless machine too.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+) -> None:
+    """Measure speed against what is usual and possible: 1 if the machine is too restless."""
+    from vitpos.sweeps.budgets import seconds as seconds_of
+    from vitpos.terminal.benches import show_goals, watching
+
+    seconds = seconds_of(budget)
+    with watching(quiet=quiet) as show:
+        from vitpos.bench import running
+        from vitpos.bench.asked import Asked
+
+        names, overrides = running.chosen(words or [])
+        asked = Asked(
+            words=tuple(overrides),
+            device=device,
+            threads=threads,
+            clock=clock,
+            rounds=rounds,
+            quick=quick,
+            force=force,
+        )
+        found = running.bench(names, asked, show, seconds=seconds, path=json)
+    if not quiet:
+        show_goals(found, names)
+    if not running.is_sure(found, names):
         raise typer.Exit(1)

@@ -159,6 +159,8 @@ def machine(run: Record) -> str:
     said = [device, str(facts.get("precision"))]
     if device == "cpu":
         said.append(counted(facts.get("threads"), "thread"))
+    if facts.get("processes"):
+        said.append(f"{facts['processes']} processes")
     return f"{chip} ({', '.join(said)})"
 
 

@@ -162,12 +162,13 @@ def test_survives_half_precision(name: str, prefix: dict[str, Any]) -> None:
     torch.testing.assert_close(half.float(), rounded, atol=0.2, rtol=0.2)
 
 
+@pytest.mark.parametrize("way", ["explicit", "tile"])
 @torch.no_grad()
-def test_explicit_attention_agrees_with_sdpa(name: str) -> None:
-    """Both implementations of attention give the same scores."""
+def test_all_ways_of_attention_agree(name: str, way: str) -> None:
+    """Those with position inside too: all implementations give the same scores."""
     model = network(name, pool="cls", registers=1)
     fused = model(images())
-    model.attend_with("explicit")
+    model.attend_with(way)
 
     torch.testing.assert_close(model(images()), fused, atol=2e-5, rtol=1e-4)
 

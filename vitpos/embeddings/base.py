@@ -25,7 +25,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vitpos.grid import Grid
-from vitpos.shapes import Asked, Draws, Heads, Images, Logits, Planes, Tokens, Weights
+from vitpos.shapes import (
+    Asked,
+    Draws,
+    Heads,
+    Images,
+    Logits,
+    Offsets,
+    Planes,
+    Tokens,
+    Turns,
+    Weights,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +64,34 @@ class Site(NamedTuple):
     prefix: int
     draws: Draws | None = None  # uniform numbers in 0..1, the same in all layers; None: evaluation
     content: Tokens | None = None  # inside attention: what queries and keys were made of
+
+
+class Turn(NamedTuple):
+    """A rotation of queries and keys in numbers."""
+
+    angles: Turns  # radians, of as many pairs of channels as turn
+    pairing: str  # which channels make a pair: see `vitpos.embeddings.rotary`
+
+
+class Axes(NamedTuple):
+    """What queries of cells see in the vectors of offsets: of rows, and of columns, added up."""
+
+    rows: Offsets  # of all offsets in order, query minus key
+    cols: Offsets
+    scale: float  # what is seen is multiplied by it
+
+
+class Inside(NamedTuple):
+    """All that a strategy does between the projection and the softmax, without looking at either.
+
+    Queries are multiplied by `gain`, queries and keys are turned, and what then is seen along the
+    `axes` and the `bias` are added to the scaled logits. What is None does not happen.
+    """
+
+    gain: float = 1.0
+    turn: Turn | None = None
+    axes: Axes | None = None
+    bias: Logits | None = None  # in float32
 
 
 @runtime_checkable
@@ -133,9 +172,22 @@ class PositionEmbedding(nn.Module):
         """Inside attention: what each token reads, by default the gathered values."""
         return gather(v)
 
+    def inside(self, site: Site) -> Inside | None:
+        """All that `heads` and `logits` do at this site, in numbers; None if that cannot be said.
+
+        It repeats what they do, for kernels that do it on the way. None is always right, and then
+        they are called.
+        """
+        return Inside() if inherits(self, "heads") and inherits(self, "logits") else None
+
     def views(self, site: Site) -> Mapping[str, Tensor]:
         """What there is to see: a ``table`` [cells, dim], or a ``map`` [maps, rows, cols].
 
         A map shows how the cell in the middle of the grid sees all others, one map per head.
         """
         return {}
+
+
+def inherits(strategy: PositionEmbedding, method: str) -> bool:
+    """Whether a strategy is silent there: it has this method as it is at the top."""
+    return getattr(type(strategy), method) is getattr(PositionEmbedding, method)

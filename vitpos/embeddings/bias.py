@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Inside, PositionEmbedding, Site, Trunk, inherits
 from vitpos.grid import Grid
 from vitpos.shapes import Asked, Bias, Logits
 
@@ -47,14 +47,23 @@ class Biased(PositionEmbedding, ABC):
     @final
     @override
     def logits(self, q: Asked, k: Asked, site: Site) -> Logits:
+        return self.between(site).to(q)
+
+    @override
+    def inside(self, site: Site) -> Inside | None:
+        return Inside(bias=self.between(site)) if inherits(self, "heads") else None
+
+    @final
+    def between(self, site: Site) -> Logits:
+        """The bias of all pairs of tokens, in float32."""
         p, cells = site.prefix, site.grid.cells
         found = self.bias(site)
         if self.borders is None or not p:
-            return F.pad(found, (p, 0, p, 0))[None].to(q)
+            return F.pad(found, (p, 0, p, 0))[None]
         to, of, among = self.borders[self.own(site)].float().T[..., None, None]  # [heads, 1, 1]
         top = torch.cat([among.expand(-1, p, p), of.expand(-1, p, cells)], dim=2)
         rest = torch.cat([to.expand(-1, cells, p), found], dim=2)
-        return torch.cat([top, rest], dim=1)[None].to(q)
+        return torch.cat([top, rest], dim=1)[None]
 
     @final
     @override

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import Site, Trunk
+from vitpos.embeddings.base import Inside, Site, Trunk
 from vitpos.embeddings.bias import Biased, spread
 from vitpos.orders import known, numbers
 from vitpos.shapes import Asked, Bias
@@ -39,6 +39,11 @@ class Bucketed(Biased, ABC):
     @override
     def heads(self, q: Asked, k: Asked, site: Site) -> tuple[Tensor, Tensor]:
         return (q, k) if self.scaled else (q * self.trunk.head_dim**0.5, k)
+
+    @override
+    def inside(self, site: Site) -> Inside:
+        gain = 1.0 if self.scaled else self.trunk.head_dim**0.5
+        return Inside(gain=gain, bias=self.between(site))
 
     def bucket(self, offset: Int[Tensor, "*any"]) -> Int[Tensor, "*any"]:
         """The bucket of each offset, key minus query."""

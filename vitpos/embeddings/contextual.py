@@ -31,7 +31,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from typing_extensions import Unpack, override
 
-from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Axes, Gather, Inside, PositionEmbedding, Site, Trunk
 from vitpos.embeddings.resampling import along, places
 from vitpos.orders import known, numbers
 from vitpos.shapes import Asked, Heads, Logits
@@ -115,15 +115,31 @@ class OffsetVectors(PositionEmbedding, ABC):
         self, table: Float[Tensor, "offsets width"], at: Int[Tensor, " side"], trained: int
     ) -> Pairs:
         """The vector of every pair of places `at` an axis, by query minus key."""
-        reach, side = len(table) // 2, len(at)
-        if self.new_grid == "rescale" and side != trained:
-            whole = table[far(trained, at.device).clamp(-reach, reach) + reach]
-            spots = places(
-                2 * side - 1, len(whole), new_grid="rescale", align="middle", device=at.device
-            )
-            table, reach = along(whole, spots), side - 1
+        table = self.met(table, len(at), trained)
+        reach = len(table) // 2
         offsets = (at[:, None] - at).clamp(-reach, reach) + reach
         return table.index_select(0, offsets.flatten()).unflatten(0, offsets.shape)
+
+    def line(
+        self, table: Float[Tensor, "offsets width"], side: int, trained: int
+    ) -> Float[Tensor, "steps width"]:
+        """The vector of every offset along an axis of `side` cells, in order."""
+        table = self.met(table, side, trained)
+        reach = len(table) // 2
+        return table.index_select(0, far(side, table.device).clamp(-reach, reach) + reach)
+
+    def met(
+        self, table: Float[Tensor, "offsets width"], side: int, trained: int
+    ) -> Float[Tensor, "known width"]:
+        """The table as it is on an axis of `side` cells."""
+        reach = len(table) // 2
+        if self.new_grid != "rescale" or side == trained:
+            return table
+        whole = table[far(trained, table.device).clamp(-reach, reach) + reach]
+        spots = places(
+            2 * side - 1, len(whole), new_grid="rescale", align="middle", device=table.device
+        )
+        return along(whole, spots)
 
     @final
     @override
@@ -180,9 +196,25 @@ class AxialVectors(OffsetVectors):
         return [pairs.to(like) for pairs in map(self.along, tables, at, self.trunk.grid)]
 
     @override
+    def inside(self, site: Site) -> Inside | None:
+        edged = self.of_keys.edge is not None and site.prefix
+        if edged or type(self).seen is not AxialVectors.seen:
+            return None
+        by_row, by_col = (
+            self.line(table[site.layer].float(), side, trained)
+            for table, side, trained in zip(
+                (self.of_keys.rows, self.of_keys.cols), site.grid, self.trunk.grid, strict=True
+            )
+        )
+        if self.halves:
+            width = by_row.shape[-1]
+            by_row, by_col = F.pad(by_row, (0, width)), F.pad(by_col, (width, 0))
+        return Inside(axes=Axes(by_row[None], by_col[None], self.scale))
+
+    @override
     def seen(self, q: OfCells, site: Site) -> Between:
         rows, cols = self.pairs(self.of_keys, site, q)
-        cells = q.unflatten(2, site.grid)  # [batch, heads, rows, cols, head_dim]
+        cells = q.unflatten(2, site.grid.sides)  # [batch, heads, rows, cols, head_dim]
         first, second = cells.chunk(2, dim=-1) if self.halves else (cells, cells)
         to_rows = torch.einsum("bhrcd,rkd->bhrck", first, rows)
         to_cols = torch.einsum("bhrcd,ckd->bhrck", second, cols)
@@ -192,7 +224,7 @@ class AxialVectors(OffsetVectors):
     def carried(self, shares: Between, v: Heads, site: Site) -> OfCells:
         assert self.of_values is not None
         rows, cols = self.pairs(self.of_values, site, v)
-        shares = shares.unflatten(3, site.grid).unflatten(2, site.grid)
+        shares = shares.unflatten(3, site.grid.sides).unflatten(2, site.grid.sides)
         of_rows = torch.einsum("bhrck,rkd->bhrcd", shares.sum(dim=-1).to(v), rows)
         of_cols = torch.einsum("bhrck,ckd->bhrcd", shares.sum(dim=-2).to(v), cols)
         both = torch.cat([of_rows, of_cols], dim=-1) if self.halves else of_rows + of_cols

@@ -66,7 +66,7 @@ class Continuous(Biased, ABC):
 
     def offsets(self, site: Site, device: torch.device) -> Float[Tensor, "rows cols 2"]:
         """All offsets of the grid of these images, in its cells."""
-        rows, cols = self.coordinates(site, device).unflatten(-1, site.grid)
+        rows, cols = self.coordinates(site, device).unflatten(-1, site.grid.sides)
         down, right = rows[:, 0] - rows[0, 0], cols[0] - cols[0, 0]
         down, right = (torch.cat([-axis.flip(0)[:-1], axis]) for axis in (down, right))
         return torch.stack(torch.meshgrid(down, right, indexing="ij"), dim=-1)

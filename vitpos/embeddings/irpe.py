@@ -15,10 +15,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Axes, Gather, Inside, PositionEmbedding, Site, Trunk
 from vitpos.embeddings.contextual import as_wide_as_a_head, seen_by_ones
 from vitpos.grid import Grid
-from vitpos.shapes import Asked, Heads, Logits
+from vitpos.shapes import Asked, Heads, Logits, Offsets
 
 Slots = Int[Tensor, "queries keys"]  # which line of a table a pair of tokens has
 METHODS = ("euc", "quant", "cross", "product")
@@ -161,6 +161,11 @@ class IRPE(PositionEmbedding):
         found = [table.float()[:, slots] for table, slots in self.looked_up("k", site)]
         return sum(found[1:], found[0]).expand(self.trunk.heads, -1, -1)[None]
 
+    def between(self, site: Site) -> Logits:
+        """The biases of all pairs of tokens, in float32."""
+        p = self.silent(site)
+        return F.pad(self.biases(site), (p, 0, p, 0))
+
     def asked(self, x: Asked, token: Literal["q", "k"], site: Site) -> Logits | None:
         """What every `x` sees in the vectors of `token` at every other place."""
         p = self.silent(site)
@@ -174,12 +179,30 @@ class IRPE(PositionEmbedding):
     @override
     def logits(self, q: Asked, k: Asked, site: Site) -> Logits | None:
         if self.bias:
-            p = self.silent(site)
-            return F.pad(self.biases(site), (p, 0, p, 0)).to(q)
+            return self.between(site).to(q)
         of_keys, of_queries = self.asked(q, "k", site), self.asked(k, "q", site)
         if of_queries is None:
             return of_keys
         return of_queries.mT if of_keys is None else of_keys + of_queries.mT
+
+    @override
+    def inside(self, site: Site) -> Inside | None:
+        """Vectors of rows and of columns that queries look at; other tables have no axes."""
+        asked = {name for name in self.tables if not name.startswith("v")}
+        if self.bias:
+            return Inside(bias=self.between(site))
+        if asked != {"k_rows", "k_cols"} or (self.extra and site.prefix):
+            return None
+        rows, cols = (self.line(kind, site) for kind in ("rows", "cols"))
+        return Inside(axes=Axes(rows, cols, self.scale))
+
+    def line(self, kind: Literal["rows", "cols"], site: Site) -> Offsets:
+        """The vector of every offset along an axis, in order."""
+        side = getattr(site.grid, kind)
+        grid = Grid(side, 1) if kind == "rows" else Grid(1, side)
+        slots = self.of(kind)(grid)  # of all pairs of places of one line
+        offsets = torch.cat([slots[0].flip(0), slots[1:, 0]])
+        return self.tables[f"k_{kind}"][site.layer].float()[:, offsets]
 
     @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:

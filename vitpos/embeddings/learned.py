@@ -50,7 +50,7 @@ class Learned(Additive):
 
     @override
     def table(self, site: Site) -> Table:
-        planes = self.weight.T.unflatten(-1, self.trunk.grid)  # [dim, rows, cols]
+        planes = self.weight.T.unflatten(-1, self.trunk.grid.sides)  # [dim, rows, cols]
         planes = resized(planes, *site.grid, resample=self.resample, antialias=self.antialias)
         return planes.flatten(1).T
 

@@ -1,5 +1,7 @@
 """The rotation of V-JEPA 2 as it was released, which is not a rotation."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -7,7 +9,8 @@ from typing_extensions import override
 from vitpos.embeddings.axial import Fixed
 from vitpos.embeddings.base import Constant, Trunk
 from vitpos.embeddings.rotary import spectrum
-from vitpos.shapes import Heads, Rotors
+from vitpos.kernels.rotary import unit
+from vitpos.shapes import Heads, Turns
 
 AXES = 3  # time, row, column
 
@@ -52,10 +55,15 @@ class Mismatched(Fixed):
         self.fixed = Constant(torch.stack([rows, cols])[:, None])
 
     @override
-    def turn(self, x: Heads, rotors: Rotors) -> Heads:
+    def turn(self, xs: Sequence[Heads], turns: Turns, back: bool = False) -> list[Heads]:
+        rotors = unit(turns).conj() if back else unit(turns)
+        cos, sin = (self.dealt(part) for part in (rotors.real, rotors.imag))
+        return [self.turned(x, cos, sin) for x in xs]
+
+    def turned(self, x: Heads, cos: Tensor, sin: Tensor) -> Heads:
+        """Numbers for every channel, and not for every plane."""
         width = 2 * self.planes
         x32 = x[..., :width].float()
-        cos, sin = (self.dealt(part) for part in (rotors.real, rotors.imag))
         pairs = x32.unflatten(-1, (-1, 2))
         across = torch.stack([-pairs[..., 1], pairs[..., 0]], dim=-1).flatten(-2)
         return torch.cat([(x32 * cos + across * sin).to(x), x[..., width:]], dim=-1)

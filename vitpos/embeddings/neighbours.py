@@ -49,7 +49,7 @@ class Depthwise(nn.Conv2d):
 
     def over(self, cells: Tokens, grid: Grid) -> Tokens:
         """The same for the cells of a grid, row by row."""
-        return self(cells.mT.unflatten(-1, grid)).flatten(2).mT
+        return self(cells.mT.unflatten(-1, grid.sides)).flatten(2).mT
 
     def seen(self, grid: Grid, maps: int) -> Float[Tensor, "maps rows cols"]:
         """The first kernels where the cell in the middle of the grid has them."""
@@ -84,4 +84,4 @@ def apart(cells: Tokens, heads: int) -> Heads:
 
 def of_cells(table: Table, grid: Grid) -> Tensor:
     """A table as one image [1, dim, rows, cols]."""
-    return table.T.unflatten(-1, grid)[None]
+    return table.T.unflatten(-1, grid.sides)[None]

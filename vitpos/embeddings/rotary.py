@@ -1,7 +1,7 @@
 """Position as a rotation of queries and keys, by angles that grow with row and column."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict, final
 
 import torch
@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Unpack, override
 
-from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Inside, PositionEmbedding, Site, Trunk, Turn
 from vitpos.embeddings.coordinates import Coordinates
 from vitpos.embeddings.stretching import RULES, stretched, temper
 from vitpos.grid import Grid
-from vitpos.shapes import Angles, Heads, Place, Places, Rotors, Spectrum, Waves
+from vitpos.kernels.rotary import turned, unit
+from vitpos.shapes import Angles, Heads, Place, Places, Rotors, Spectrum, Turns, Waves
 from vitpos.switches import PAIRINGS
 
 PREFIX = ("identity", "centre", "before")
@@ -103,25 +104,36 @@ class Rotary(PositionEmbedding, ABC):
     @final
     @override
     def heads(self, q: Heads, k: Heads, site: Site) -> tuple[Heads, Heads]:
-        rotors = self.rotors(site)
+        angles = self.turns(site)
         gain = temper(self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
         if gain != 1.0:
             q, k = q * gain, k * gain
-        return self.turn(q, rotors), self.turn(k, rotors)
+        q, k = self.turn((q, k), angles)
+        return q, k
+
+    @override
+    def inside(self, site: Site) -> Inside | None:
+        gain = temper(self.sides(self.trunk.grid), self.sides(site.grid), self.new_grid)
+        if gain != 1.0 or type(self).turn is not Rotary.turn:
+            return None
+        return Inside(turn=Turn(self.turns(site), self.pairing))
 
     @final
-    def rotors(self, site: Site) -> Rotors:
-        """What each plane of each token is turned by, prefix tokens first."""
+    def turns(self, site: Site) -> Turns:
+        """The angle of every plane of every token, prefix tokens first."""
         waves = self.waves(site.layer)
         places, waves = self.places(site, waves.device), self.met(waves, site)
         angles = self.phases(places, waves)
         if site.prefix and self.prefix != "identity":
             lead = places.mean(1) if self.prefix == "centre" else self.before(places, site)
             first = product(lead[:, None], waves).expand(-1, site.prefix, -1)
-            angles = torch.cat([first, angles], dim=1)
-        else:
-            angles = F.pad(angles, (0, 0, site.prefix, 0))
-        return torch.polar(torch.ones_like(angles), angles)
+            return torch.cat([first, angles], dim=1)
+        return F.pad(angles, (0, 0, site.prefix, 0))
+
+    @final
+    def rotors(self, site: Site) -> Rotors:
+        """The same as unit complex numbers."""
+        return unit(self.turns(site))
 
     def before(self, places: Places, site: Site) -> Place:
         """The place one step before the first row and column."""
@@ -130,12 +142,9 @@ class Rotary(PositionEmbedding, ABC):
         right = places[:, 1] if cols > 1 else places[:, 0]
         return torch.stack([2 * places[0, 0] - down[0], 2 * places[1, 0] - right[1]])
 
-    def turn(self, x: Heads, rotors: Rotors) -> Heads:
-        """Turn each pair of channels, seen as one complex number."""
-        width = 2 * self.planes
-        moving, still = x[..., :width], x[..., width:]
-        turned = turn(moving, rotors, self.pairing)
-        return torch.cat([turned, still], dim=-1) if still.shape[-1] else turned
+    def turn(self, xs: Sequence[Heads], turns: Turns, back: bool = False) -> list[Heads]:
+        """Turn each pair of channels, or turn it `back`."""
+        return turned(xs, turns, self.pairing, back)
 
     @final
     @override
@@ -151,20 +160,6 @@ def product(places: Places, waves: Waves) -> Angles:
     rows, cols = places[..., None]
     by_row, by_col = waves[:, :, None]  # [heads, 1, planes]
     return rows * by_row + cols * by_col
-
-
-def turn(x: Heads, rotors: Rotors, pairing: str) -> Heads:
-    """Turn pairs of channels by unit complex numbers, in float32."""
-    x32 = x.float()
-    if pairing == "neighbours":
-        pairs = torch.view_as_complex(x32.unflatten(-1, (-1, 2)).contiguous())
-        return torch.view_as_real(pairs * rotors).flatten(-2).to(x)
-    if pairing == "halves":
-        pairs = torch.complex(*x32.chunk(2, dim=-1)) * rotors
-        return torch.cat([pairs.real, pairs.imag], dim=-1).to(x)
-    first, second = x32.unflatten(-1, (2, 2, -1)).unbind(-2)  # [..., 2, planes / 2]
-    pairs = torch.complex(first, second) * rotors.unflatten(-1, (2, -1))
-    return torch.stack([pairs.real, pairs.imag], dim=-2).flatten(-3).to(x)
 
 
 def spectrum(theta: float, planes: int, start: int = 0) -> Spectrum:

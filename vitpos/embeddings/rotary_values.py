@@ -4,7 +4,7 @@ import torch
 from typing_extensions import Unpack, override
 
 from vitpos.embeddings.axial import Axial
-from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Gather, Inside, PositionEmbedding, Site, Trunk
 from vitpos.embeddings.rotary import Switches
 from vitpos.shapes import Heads
 
@@ -44,10 +44,15 @@ class RotaryValues(PositionEmbedding):
         return self.rotation.heads(q, k, site) if self.turns == "all" else (q, k)
 
     @override
+    def inside(self, site: Site) -> Inside | None:
+        return self.rotation.inside(site) if self.turns == "all" else Inside()
+
+    @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:
-        rotors = self.rotation.rotors(site)
-        there = gather(self.rotation.turn(v, rotors))
-        return self.rotation.turn(there, rotors.conj())
+        angles = self.rotation.turns(site)
+        (there,) = self.rotation.turn([v], angles)
+        (read,) = self.rotation.turn([gather(there)], angles, back=True)
+        return read
 
     @override
     def views(self, site: Site) -> dict[str, torch.Tensor]:

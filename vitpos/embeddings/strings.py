@@ -10,7 +10,8 @@ from typing_extensions import Unpack, override
 from vitpos.embeddings.base import Constant, Trunk
 from vitpos.embeddings.lie import free, skew
 from vitpos.embeddings.matrices import Switches, Turn, Turning, block_side
-from vitpos.embeddings.rotary import product, spectrum, turn
+from vitpos.embeddings.rotary import product, spectrum
+from vitpos.kernels.rotary import turn
 from vitpos.shapes import Places
 
 

@@ -5,7 +5,7 @@ from math import log
 from torch import Tensor
 from typing_extensions import override
 
-from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Inside, PositionEmbedding, Site, Trunk
 from vitpos.shapes import Asked
 
 
@@ -24,5 +24,13 @@ class LogN(PositionEmbedding):
 
     @override
     def heads(self, q: Asked, k: Asked, site: Site) -> tuple[Tensor, Tensor]:
-        gain = log(site.grid.cells + site.prefix) / log(self.trained)
+        gain = self.gain(site)
         return (q, k) if gain == 1.0 else (q * gain, k)
+
+    @override
+    def inside(self, site: Site) -> Inside:
+        return Inside(gain=self.gain(site))
+
+    def gain(self, site: Site) -> float:
+        """What queries are multiplied by on this grid."""
+        return log(site.grid.cells + site.prefix) / log(self.trained)

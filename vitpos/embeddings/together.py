@@ -1,12 +1,13 @@
 """Several strategies at once."""
 
 from collections.abc import Mapping
+from math import prod
 from typing import cast
 
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Gather, Inside, PositionEmbedding, Site, Trunk
 from vitpos.shapes import Asked, Heads, Images, Logits, Planes, Tokens, Weights
 
 
@@ -15,7 +16,16 @@ class Through:
 
     def __init__(self, part: PositionEmbedding, gather: Gather, site: Site) -> None:
         self.part, self.gather, self.site = part, gather, site
-        self.q, self.k = gather.q, gather.k
+
+    @property
+    def q(self) -> Asked:
+        """Queries as they met the keys."""
+        return self.gather.q
+
+    @property
+    def k(self) -> Asked:
+        """Keys as they met the queries."""
+        return self.gather.k
 
     def weights(self) -> Weights:
         """The softmax over keys, which no part changes."""
@@ -68,6 +78,23 @@ class Together(PositionEmbedding):
         said = (part.logits(q, k, site) for _, part in self.strategies())
         terms = [term for term in said if term is not None]
         return sum(terms[1:], terms[0]) if terms else None
+
+    @override
+    def inside(self, site: Site) -> Inside | None:
+        """What all do, if all can say it and no two of them turn or look along axes."""
+        said = [part.inside(site) for _, part in self.strategies()]
+        known = [one for one in said if one is not None]
+        turns = [one.turn for one in known if one.turn is not None]
+        axes = [one.axes for one in known if one.axes is not None]
+        biases = [one.bias for one in known if one.bias is not None]
+        if len(known) < len(said) or len(turns) > 1 or len(axes) > 1:
+            return None
+        return Inside(
+            gain=prod([one.gain for one in known]),
+            turn=next(iter(turns), None),
+            axes=next(iter(axes), None),
+            bias=sum(biases[1:], biases[0]) if biases else None,
+        )
 
     @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
 
-from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.base import Inside, PositionEmbedding, Site, Trunk
 from vitpos.embeddings.contextual import seen_by_ones
 from vitpos.embeddings.resampling import known, resized
 from vitpos.shapes import Asked, Bias, Logits
@@ -45,7 +45,7 @@ class Untied(PositionEmbedding):
 
     def vectors(self, site: Site) -> Tensor:
         """Normalised, of cells and then of prefix tokens, in float32."""
-        planes = self.weight.T.unflatten(-1, self.trunk.grid)  # [dim, rows, cols]
+        planes = self.weight.T.unflatten(-1, self.trunk.grid.sides)  # [dim, rows, cols]
         planes = resized(planes, *site.grid, resample=self.resample, antialias=self.antialias)
         rows = [planes.flatten(1).T, *([] if self.of_prefix is None else [self.of_prefix.float()])]
         shape, eps = self.norm.normalized_shape, self.norm.eps
@@ -69,13 +69,21 @@ class Untied(PositionEmbedding):
 
     @override
     def logits(self, q: Asked, k: Asked, site: Site) -> Logits:
+        return self.between(site).to(q)
+
+    @override
+    def inside(self, site: Site) -> Inside:
+        return Inside(gain=2**-0.5, bias=self.between(site))
+
+    def between(self, site: Site) -> Logits:
+        """What all tokens say to all others by place alone, in float32."""
         p, cells = site.prefix, site.grid.cells
         found = self.bias(site)
         term = F.pad(found[:, :cells, :cells], (p, 0, p, 0))
         if self.of_prefix is not None and p:
             to_prefix = found[:, cells, cells, None, None].expand(-1, cells, p)
             term = term + F.pad(to_prefix, (0, cells, p, 0))
-        return term[None].to(q)
+        return term[None]
 
     @override
     def views(self, site: Site) -> Mapping[str, Tensor]:

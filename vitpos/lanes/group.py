@@ -93,7 +93,9 @@ def loop(run: Run, asked: Asked, first: Loop | None) -> Loop:
     else:
         with resources(run):
             model = build.network(run, len(first.data.classes))
-            found = Loop(run, model, first.data, machine.prepare(run))
+            own = machine.prepare(run)
+            chosen = replace(first.machine, threads=own.threads)  # the same was tried of its arm
+            found = Loop(run, model, first.data, chosen)
     found.machine = replace(found.machine, lanes=True)
     return found
 

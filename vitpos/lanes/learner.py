@@ -80,7 +80,7 @@ class LaneLearner(Learner):
     def judged(self, images: Images, targets: Targets, labels: Labels) -> tuple[PerLane, Hits]:
         with self.machine.autocast():
             scores = self.network(images, self.stack.weights(), self.chances)
-        mean = mean_loss(scores.float(), targets, self.training.label_smoothing)
+        mean = mean_loss(scores.to(targets), targets, self.training.label_smoothing)
         return mean, (scores.detach().argmax(dim=-1) == labels).sum(1)
 
     def augmented(self, ids: Labels) -> tuple[Images, Targets]:

@@ -82,9 +82,8 @@ class LaneViT:
                 ],
                 dim=-1,
             )
-        q, k, v = packed.unflatten(-1, (3, heads, -1)).permute(3, 0, 1, 4, 2, 5)
         inside = LaneSite(at.site, at.draws, asked)
-        read = self.speech.read(q, k, v, inside, implementation)
+        read = self.speech.read(packed.unflatten(-1, (3, heads, -1)), inside, implementation)
         return own.linear("attention.out", read.transpose(2, 3).flatten(3))
 
     def join(

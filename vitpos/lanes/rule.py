@@ -24,7 +24,7 @@ from vitpos import machine
 from vitpos.schema import Run
 
 TOLERANCE = (
-    3e-3  # absolute, of weights after 150 steps, whatever the device; none on one CPU thread
+    3e-3  # absolute, of weights and losses, between a lane and a run alone: see `vitpos.lanes`
 )
 MOST = 8  # lanes that are chosen unasked
 FEWEST = 4  # below it little is gained, and one process for each run is safer

@@ -8,6 +8,7 @@ Targets = Float[Tensor, "lanes batch classes"]
 Labels = Int64[Tensor, "lanes batch"]
 Tokens = Float[Tensor, "lanes batch tokens dim"]
 Heads = Float[Tensor, "lanes batch heads tokens width"]
+Packed = Float[Tensor, "lanes batch tokens 3 heads head_dim"]  # queries, keys, values
 Terms = Float[Tensor, "#lanes #batch heads tokens tokens"]  # of logits
 Scores = Float[Tensor, "lanes batch classes"]
 Spread = Float[Tensor, "lanes batch ..."]

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from vitpos.attention import Attend, softmax
+from vitpos.attention import Attend, meet, softmax
 from vitpos.embeddings.base import PositionEmbedding, Site
 from vitpos.embeddings.together import Together
-from vitpos.lanes.shapes import Draws, Heads, Spread, Terms, Tokens
+from vitpos.lanes.shapes import Draws, Heads, Packed, Spread, Terms, Tokens
 from vitpos.shapes import Weights
 
 
@@ -50,7 +50,9 @@ class Speech:
         self.positions = positions
         named = [parts(position) for position in positions]
         self.parts = [Part(same) for same in zip(*named, strict=True)]
-        self.once = all(part.once for part in self.parts)
+        inside = ("heads", "logits", "values")
+        own = [part for part in self.parts if not part.once]
+        self.folds = not any(part.speaks(hook) for part in own for hook in inside)
         self.of_values = any(part.speaks("values") for part in self.parts)
 
     def ask(self, hook: str, given: Sequence[Spread], at: LaneSite) -> list[Tensor]:
@@ -66,16 +68,16 @@ class Speech:
         terms = [term for term in said if term is not None]
         return sum(terms[1:], terms[0]) if terms else None
 
-    def read(self, q: Heads, k: Heads, v: Heads, at: LaneSite, implementation: str) -> Heads:
+    def read(self, packed: Packed, at: LaneSite, implementation: str) -> Heads:
         """What each token reads: all that positions have to do with inside attention."""
-        if self.once:
-            q, k, of_all = (x.flatten(0, 1) for x in (q, k, v))
-            found = alone(self.positions[0], q, k, of_all, at.of_all(), implementation)
-            return found.unflatten(0, v.shape[:2])
-        if self.of_values:
-            positions = enumerate(self.positions)
-            rows = [alone(p, q[i], k[i], v[i], at.of(i), implementation) for i, p in positions]
+        if self.folds:
+            found = alone(self.positions[0], packed.flatten(0, 1), at.of_all(), implementation)
+            return found.unflatten(0, packed.shape[:2])
+        if self.of_values or implementation == "tile":
+            lanes = enumerate(self.positions)
+            rows = [alone(p, packed[i], at.of(i), implementation) for i, p in lanes]
             return torch.stack(rows)
+        q, k, v = packed.permute(3, 0, 1, 4, 2, 5)
         q, k = self.ask("heads", [q, k], at)
         gather = LaneAttend(q, k, self.logits(q, k, at), v.shape[-1] ** -0.5, implementation)
         return gather(v.flatten(0, 1)).unflatten(0, v.shape[:2])
@@ -105,13 +107,10 @@ class LaneAttend(Attend):
         return super().weights()
 
 
-def alone(
-    position: PositionEmbedding, q: Tensor, k: Tensor, v: Tensor, site: Site, implementation: str
-) -> Tensor:
-    """`Speech.read` for a single lane, or for one strategy that is that of all."""
-    q, k = position.heads(q, k, site)
-    bias = position.logits(q, k, site)
-    return position.values(v, Attend(q, k, bias, v.shape[-1] ** -0.5, implementation), site)
+def alone(position: PositionEmbedding, packed: Tensor, site: Site, implementation: str) -> Tensor:
+    """`Speech.read` for a single lane, or for all where they have the same to say."""
+    gather, v = meet(packed, position, site, implementation)
+    return position.values(v, gather, site)
 
 
 def parts(position: PositionEmbedding) -> list[PositionEmbedding]:

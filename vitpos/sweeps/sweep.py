@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from vitpos import config
+from vitpos import config, ranks
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import Interrupted, UserError
@@ -54,6 +54,7 @@ def run(
     those that run are stopped in order. Raises `Interrupted` after a signal, `Paused` if the time
     was spent, and at the end `Unfinished` if members failed.
     """
+    ranks.alone("a sweep")
     for dataset in plan.datasets():
         locate(dataset)  # what is missing is missing for all of them
     path, chosen = frozen.freeze(plan), options or config.launching([])[0]

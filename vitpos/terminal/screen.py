@@ -195,12 +195,13 @@ def evaluated(row: dict[str, Any], *, as_json: bool) -> None:
 def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     """A few lines before the first step."""
     own = f" ({count_words(facts['params_embedding'])} of them position)"
+    ours = " and our kernels" if facts.get("kernels") == "on" else ""
     lines = [
         f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
         f" {counted(facts['tokens'], 'token')}, {count_words(facts['params'])} parameters{own}",
         f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},"
-        f" {facts['attention']} attention, {counted(facts['epochs'], 'epoch')},"
-        f" seed {facts['seed']}",
+        f" {facts['attention']} attention{ours}, {counted(facts['epochs'], 'epoch')},"
+        f" seed {facts['seed']}{several(facts)}",
     ]
     if facts["dataset"] == "mnist5k":
         lines.append(
@@ -209,6 +210,11 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     if facts["from_step"]:
         lines.append(f"going on after step {facts['from_step']:,} of {facts['steps']:,}")
     return lines if folder is None else [*lines, str(folder)]
+
+
+def several(facts: dict[str, Any]) -> str:
+    """How many processes there are, if more than one."""
+    return f", {facts['processes']} processes" if facts.get("processes", 1) > 1 else ""
 
 
 def step_line(step: int, total: int, rate: float | int, left: float | int) -> str:

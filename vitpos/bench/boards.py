@@ -1,13 +1,10 @@
-"""Time `vitpos tensorboard` with many runs on the disk.
+"""`vitpos tensorboard` with thousands of runs on the disk.
 
-    python -m scripts.bench_tensorboard [--arms 600] [--seeds 5] [--json FILE]
-
-Makes the folders of runs that were never run, each with the files of a real one: 9 curves of 50
-points. Times the whole program, from the command until the page of TensorBoard can list all runs,
-draw the last one's curve, and fill the table of arms.
+Their folders are made here: each has the files of a real run, with 9 curves of 50 points. The whole
+program is timed, from the command until the page can list all runs, draw the last one's curve, and
+fill the table of arms.
 """
 
-import argparse
 import json
 import os
 import random
@@ -17,35 +14,77 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from scripts.bench_step import circumstances, without_paths
-from scripts.rounds import load
 from vitpos import config
+from vitpos.bench.asked import Bench, Missing
+from vitpos.bench.clocks import Others
+from vitpos.bench.composing import lacking
+from vitpos.bench.judging import Table, absent
+from vitpos.bench.rounds import TOO_MUCH, summary
 from vitpos.boards import board
 from vitpos.boards.placing import safe
-from vitpos.durable import seal, write_json
+from vitpos.durable import seal
 from vitpos.schema import Run
 
+ARMS, SEEDS = 600, 5
 CREATED = "2026-11-22 03:17:16 UTC"
 EPOCHS, STEPS = 50, 27
 CURVES = ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "optim/lr", "optim/grad_norm")
 SPEEDS = ("perf/images_per_second", "perf/seconds", "perf/memory")
 STATUSES = ["STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING", "STATUS_UNKNOWN"]
+FIRST = "the address is printed"
 
 
-def first_run(outputs: Path) -> Run:
-    """What all runs are like."""
-    words = ["embedding=rope2d", "study=bench", f"training.epochs={EPOCHS}"]
-    return replace(config.compose(words), outputs=str(outputs))
+def tables(bench: Bench) -> Iterator[Table]:
+    """A row for each thing that one waits for."""
+    if lacking():
+        yield absent("tensorboard", lacking())
+        return
+    arms, seeds = (ARMS // 20, SEEDS) if bench.quick else (ARMS, SEEDS)
+    others = Others()
+    with tempfile.TemporaryDirectory() as name:
+        bench.say(f"making {arms * seeds:,} run folders")
+        make(Path(name), arms, seeds)
+        found = []
+        for number in range(min(bench.rounds, 3)):
+            bench.say(f"tensorboard, round {number + 1}")
+            found.append(times(Path(name), arms, seeds))
+    rows = {what: summary(one[what] for one in found) for what in found[0]}
+    moved = (rows[FIRST]["max"] - rows[FIRST]["min"]) / rows[FIRST]["median"]
+    table = {
+        "table": f"tensorboard, {arms * seeds:,} runs",
+        "kind": "cost",
+        "reference": FIRST,
+        "reference_spread": moved,
+        "clock": "wall",
+        "rounds": len(found),
+        "forced": bench.asked.force,
+        "others": others.cores(),
+        "facts": {"runs": arms * seeds, "arms": arms, "seeds": seeds},
+    }
+    if moved > TOO_MUCH and not bench.asked.force:
+        why = f"{FIRST}: varied by {moved:.0%}, which is too much"
+        yield table | {
+            "state": "refused",
+            "why": why,
+            "rows": [{"name": what, "state": "refused", "why": why} for what in rows],
+        }
+        return
+    measured = {"state": "measured", "why": ""}
+    yield (
+        table
+        | measured
+        | {"rows": [{"name": what} | measured | {"seconds": rows[what]} for what in rows]}
+    )
 
 
-def rows(seed: int) -> list[dict[str, float]]:
+def rows_of(seed: int) -> list[dict[str, float]]:
     """The curves of a run."""
     draw = random.Random(seed).random
     steps = [{"epoch": e, "step": STEPS * e} for e in range(1, EPOCHS + 1)]
@@ -56,15 +95,14 @@ def put(run: Run, text: str, arm: str, number: int, seed: int, events: dict[str,
     """The folder of a finished run; only its events are those of the first run, all over again."""
     folder = Path(run.outputs) / run.study / f"{arm}-s{seed}-{number:08x}"
     folder.mkdir(parents=True)
-    told = rows(1000 * number + seed)
+    told = rows_of(1000 * number + seed)
     text = text.replace("theta: 100.0", f"theta: {number + 2}.0").replace(
         "seed: 0", f"seed: {seed}"
     )
     (folder / "config.yaml").write_text(text)
     (folder / "metrics.jsonl").write_bytes(b"".join(map(seal, told)))
-    identity = f"{1000 * number + seed:064x}"
     record = {
-        "identity": identity,
+        "identity": f"{1000 * number + seed:064x}",
         "arm": arm,
         "arm_identity": f"{number:064x}",
         "seed": seed,
@@ -83,20 +121,22 @@ def first_events(folder: Path, text: str) -> dict[str, bytes]:
     folder.mkdir()
     view = board.Board(folder)
     view.begin(config_text=text, hparams={"embedding": "rope2d"}, group="bench", started=1.0)
-    for row in rows(0):
+    for row in rows_of(0):
         view.record(row | dict.fromkeys(SPEEDS, 1.0))
     view.finish({"test/accuracy": 0.5, "cost/params": 203914}, "finished", STEPS * EPOCHS)
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    return found
 
 
 def make(outputs: Path, arms: int, seeds: int) -> None:
     """All runs."""
-    run = first_run(outputs)
+    words = ["embedding=rope2d", "study=bench", f"training.epochs={EPOCHS}"]
+    run = replace(config.compose(words), outputs=str(outputs))
     text = config.dump(run)
     events = first_events(outputs / "first", text)
-    for path in (outputs / "first").iterdir():
-        path.unlink()
-    (outputs / "first").rmdir()
     for number in range(arms):
         for seed in range(seeds):
             put(run, text, f"mnist5k-rope2d-{number}", number, seed, events)
@@ -120,7 +160,7 @@ def until(asked: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
         except OSError:
             pass
         time.sleep(0.1)
-    raise SystemExit("TensorBoard ended")
+    raise Missing("TensorBoard ended")
 
 
 def times(outputs: Path, arms: int, seeds: int) -> dict[str, float]:
@@ -128,19 +168,22 @@ def times(outputs: Path, arms: int, seeds: int) -> dict[str, float]:
     began, found = time.monotonic(), dict[str, float]()
 
     def note(what: str) -> None:
-        found[what] = round(time.monotonic() - began, 2)
-        print(f"  {found[what]:7.2f} s  {what}", flush=True)
+        found[what] = time.monotonic() - began
 
     words = [sys.executable, "-m", "vitpos", "tensorboard", str(outputs), "--port", "0"]
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment()
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
         said = re.search(r"http://[\d.:]+/", process.stdout.readline())
         if not said:
-            raise SystemExit("TensorBoard does not start")
+            raise Missing("TensorBoard does not start")
         page = said[0]
-        note("the address is printed")
+        note(FIRST)
         until(lambda: len(ask(page, "data/runs")) > arms * seeds, process)
         note("all runs are listed")
         until(lambda: table(page) == arms, process)
@@ -164,31 +207,3 @@ def table(page: str) -> int:
     """How many rows the table has."""
     wish = {"startIndex": 0, "sliceSize": 10_000, "allowedStatuses": STATUSES, "colParams": []}
     return len(ask(page, "data/plugin/hparams/session_groups", **wish)["sessionGroups"])
-
-
-def environment() -> dict[str, str]:
-    """With output line by line."""
-    return os.environ | {"PYTHONUNBUFFERED": "1"}
-
-
-def main() -> None:
-    """Make, time, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--arms", type=int, default=600)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        make(Path(name), asked.arms, asked.seeds)
-        print(f"{asked.arms * asked.seeds} runs of {asked.arms} arms", flush=True)
-        found = [times(Path(name), asked.arms, asked.seeds) for _ in range(asked.rounds)]
-    if asked.json:
-        command = ["python -m scripts.bench_tensorboard", *without_paths(sys.argv[1:])]
-        facts = {"command": " ".join(command), "load": load(), "images": None}
-        counts = {"arms": asked.arms, "seeds": asked.seeds, "seconds": found}
-        write_json(asked.json, circumstances() | facts | counts)
-
-
-if __name__ == "__main__":
-    main()
