@@ -1,4 +1,4 @@
-"""Sweeps that give several seeds of an arm one process: which, in what order, and what ends mean."""
+"""Sweeps that give several seeds of an arm one process: which, in what order, and their ends."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from vitpos import config
 from vitpos.errors import BadInput, Interrupted, Unfinished
 from vitpos.lanes import rule
 from vitpos.schema import Run
-from vitpos.sweeps import attempts, frozen, studies, sweep
+from vitpos.sweeps import attempts, studies, sweep
 from vitpos.sweeps import plan as plans
 from vitpos.sweeps.launchers.base import Task
 from vitpos.sweeps.plan import Plan
@@ -238,7 +238,7 @@ def test_says_what_lanes_may_be() -> None:
 
 @pytest.mark.slow
 def test_a_real_sweep_trains_lanes(tmp_path: Path) -> None:
-    """Three seeds in one process; each folder is that of a sweep without lanes, but for its name."""
+    """Three seeds in one process; their predictions are those of a sweep without lanes."""
     words = ("train", "-m", "seed=0..2", *TINY, "training.limit=64", "training.epochs=1")
     done = run(*words, f"outputs={tmp_path / 'lanes'}", "launcher.lanes=3")
     alone = run(*words, f"outputs={tmp_path / 'alone'}", "launcher.lanes=1")

@@ -28,7 +28,7 @@ class Plan:
     """An epoch before its first step, on the CPU."""
 
     epoch: int
-    ids: Int64[Tensor, "steps *batch"]  # of lanes: [steps, lanes, batch]
+    ids: Int64[Tensor, "steps ..."]  # [steps, batch], of lanes [steps, lanes, batch]
     tables: dict[str, Tensor]  # of the augmentation
     rates: Float[Tensor, " steps"]  # learning rates
     shares: Float[Tensor, " steps"]  # of the new weights in the averaged ones
@@ -86,7 +86,7 @@ class Feed:
             pinned = drawn.pin_memory() if self.device.type == "cuda" else drawn
             place.copy_(pinned, non_blocking=True)
 
-    def batch(self) -> Int64[Tensor, " *batch"]:
+    def batch(self) -> Int64[Tensor, "..."]:
         """The ids of this step's images."""
         return self.ids.index_select(0, self.at)[0]
 

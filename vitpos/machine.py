@@ -39,8 +39,8 @@ class Machine:
     attention: str  # explicit sdpa tile
     kernels: str = "off"  # on off
     compile: str = "off"  # auto on off
-    lanes: bool = False  # whether it is trained with others as a lane
     world: World = ALONE  # the processes that share the run, this one among them
+    lanes: bool = False  # whether it is trained with others as a lane
 
     @property
     def dtype(self) -> torch.dtype:

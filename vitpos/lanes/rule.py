@@ -13,8 +13,8 @@ network on digits                          bfloat16  float32
 4 blocks of 64, 16 tokens, 256 images      1.05-1.2  0.95
 =========================================  ========  =======
 
-For GPUs the rule is reckoned and not measured: below `LAUNCHES` the device waits for its next kernel
-most of the time.
+For GPUs the rule is reckoned and not measured: below `LAUNCHES` the device waits for its next
+kernel most of the time.
 """
 
 from collections.abc import Mapping
@@ -23,9 +23,7 @@ from typing import Any
 from vitpos import machine
 from vitpos.schema import Run
 
-TOLERANCE = (
-    3e-3  # absolute, of weights and losses, between a lane and a run alone: see `vitpos.lanes`
-)
+TOLERANCE = 3e-3  # absolute, between losses and weights of a lane and of a run alone
 MOST = 8  # lanes that are chosen unasked
 FEWEST = 4  # below it little is gained, and one process for each run is safer
 SMALL = {"bf16": 6e7, "fp32": 1.5e7}  # multiplications of a block's pass below which calls count

@@ -6,16 +6,11 @@ and is gone on with by itself, and none of that need be told twice.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import torch
 
-from vitpos import build
-from vitpos.data.samples import Data
 from vitpos.errors import Diverged
 from vitpos.lanes.learner import LaneLearner
-from vitpos.machine import Machine
-from vitpos.schema import Run
 from vitpos.train import Epoch, Loop, Step
 
 Event = Step | Epoch | Diverged
@@ -28,12 +23,6 @@ class Lanes:
         self.loops, self.first = loops, loops[0]
         self.learner = LaneLearner(loops)
         self.trained = 0.0  # when the last step was done, by `time.monotonic`
-
-    @classmethod
-    def of(cls, run: Run, data: Data, machine: Machine, count: int) -> "Lanes":
-        """A run and those of the next seeds, before their first steps."""
-        runs = [replace(run, seed=run.seed + i) for i in range(count)]
-        return cls([Loop(r, build.network(r, len(data.classes)), data, machine) for r in runs])
 
     def run_to_end(self) -> Iterator[list[Event]]:
         """Go on from where the loops are; after each step, what happened in each lane.
