@@ -21,10 +21,15 @@ def layer_norm(
     x: Tokens, weight: Float[Tensor, "lanes dim"], bias: Float[Tensor, "lanes dim"]
 ) -> Tokens:
     """Ba et al. 2016, https://arxiv.org/abs/1607.06450, over the last dimension."""
-    if x.device.type == "cpu":
-        return Normed.apply(x, weight, bias)
-    plain = F.layer_norm(x, x.shape[-1:], eps=EPSILON)
-    return torch.addcmul(bias[:, None, None], plain, weight[:, None, None])
+    return Normed.apply(x, weight, bias) if x.device.type == "cpu" else plain(x, weight, bias)
+
+
+def plain(
+    x: Tokens, weight: Float[Tensor, "lanes dim"], bias: Float[Tensor, "lanes dim"]
+) -> Tokens:
+    """The same in calls that do not grow with the number of lanes, and that compile."""
+    normal = F.layer_norm(x, x.shape[-1:], eps=EPSILON)
+    return torch.addcmul(bias[:, None, None], normal, weight[:, None, None])
 
 
 class Normed(torch.autograd.Function):
