@@ -55,12 +55,16 @@ class Machine:
     @property
     def compiles(self) -> bool:
         """Whether steps are compiled: unasked only on GPUs, for a CPU gains next to nothing."""
-        return self.compile == "on" or (self.compile == "auto" and self.records)
+        return self.compile == "on" or (self.compile == "auto" and self.device.type == "cuda")
 
     @property
     def records(self) -> bool:
-        """Whether steps are recorded and repeated whole, as CUDA can."""
-        return self.device.type == "cuda" and self.compile != "off"
+        """Whether steps are recorded and repeated whole, as CUDA can.
+
+        Not those of several processes: a sum over all of them in a recording was never seen here.
+        """
+        alone = self.world.size == 1
+        return self.device.type == "cuda" and self.compile != "off" and alone
 
     @property
     def micro_batch(self) -> int:

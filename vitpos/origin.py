@@ -9,6 +9,8 @@ from vitpos.runs import RunFolder, now
 from vitpos.schema import Run
 from vitpos.train import Loop
 
+UNSAID = {"processes": 1, "kernels": "off", "lanes": False}  # of records that do not know of them
+
 
 def origin(run: Run, loop: Loop) -> dict[str, Any]:
     """Where the numbers of a run come from."""
@@ -52,7 +54,7 @@ def changes(folder: RunFolder, loop: Loop) -> list[str]:
         )
     if before["data"].get("digest") != after["data"]["digest"]:
         raise BadData(f"{loop.data.name} is not the data this run began with", "start a new run")
-    then, today = ({"processes": 1, "lanes": False} | facts["machine"] for facts in (before, after))
+    then, today = (UNSAID | facts["machine"] for facts in (before, after))
     found = [key for key in today if then.get(key) != today[key] and key not in ("git", "cores")]
     return found + [f"plugin {name}" for name in moved(before, after)]
 

@@ -49,7 +49,7 @@ class World:
         One flat sum at the end of the backward pass, and not DistributedDataParallel: gradients of
         these networks are a few megabytes, so there is little to overlap; weights without a
         gradient stay without; no hook is in the way of a compiler; micro-batches need no
-        `no_sync`; and a captured CUDA graph holds it as one more node.
+        `no_sync`; and a recorded step could hold it as one more node.
         """
         if self.size == 1:
             return list(numbers)
