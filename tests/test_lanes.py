@@ -27,8 +27,15 @@ EVERYTHING = (
 )  # fmt: skip
 ODD = ("embedding=cape", "backbone.dim=18", "backbone.heads=1")
 HALF = ("embedding=shaw", "precision=bf16", "training.augment.erase=0.5")
-on_all = pytest.mark.parametrize("words", [PLAIN, EVERYTHING, ODD, HALF],
-                                 ids=["plain", "everything", "odd", "half"])  # fmt: skip
+on_all = pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(PLAIN, id="plain"),
+        pytest.param(EVERYTHING, id="everything"),
+        pytest.param(ODD, id="odd", marks=pytest.mark.slow),
+        pytest.param(HALF, id="half", marks=pytest.mark.slow),
+    ],
+)
 
 
 def loops(run: Run, seeds: Iterable[int]) -> list[Loop]:
