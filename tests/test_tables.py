@@ -246,13 +246,13 @@ def test_without_timings_only_results_count(kind):
     slow = {"images_per_second": 7.0, "peak_memory_bytes": 77.0, "train_seconds": 777.0}
     one, rows = golden(), []
     for arm in one.rows:
-        runs = tuple(replace(run, path=Path("/tmp/x") / run.path.name) for run in arm.runs)
+        runs = tuple(replace(run, path=Path("/home/eve") / run.path.name) for run in arm.runs)
         rows.append(replace(arm, costs={**arm.costs, **slow}, runs=runs))
     another = replace(
         one,
         rows=tuple(rows),
         caption=(*one.caption[:-1], "2027-01-01"),
-        notes=tuple(text.replace(str(OUTPUTS), "/tmp/x") for text in one.notes),
+        notes=tuple(text.replace(str(OUTPUTS), "/home/eve") for text in one.notes),
     )
 
     assert tables.render(one, kind, timings=False) == tables.render(another, kind, timings=False)
