@@ -284,7 +284,7 @@ def test_every_column_has_its_place_in_the_order():
 
 
 def test_many_arms_are_quick():
-    """A hundred arms in any format; the limit is many times what it takes."""
+    """A hundred arms in any format; the limit is hundreds of times what it takes."""
     base = row("base", dict.fromkeys(range(5), 0.5) | OTHERS)
     arm = row("arm", base.values, base)
     arms = [replace(arm, label=f"arm {index}") for index in range(100)]
@@ -293,4 +293,4 @@ def test_many_arms_are_quick():
         begun = time.process_time()
         tables.render(found, kind, width=150)
 
-        assert time.process_time() - begun < 1, kind
+        assert time.process_time() - begun < 20, kind
