@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from vitpos import build, config, specimens
@@ -62,3 +63,11 @@ def said(strategy: PositionEmbedding, site: Site) -> Tensor | None:
     """The numbers that a family turns, adds or multiplies with, before any cast."""
     found = specimens.said(strategy, site)
     return next((found[what] for what in ("vectors", "angles", "bias") if what in found), None)
+
+
+def near(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Compare all numbers to the largest of their tensor: float32 through a whole network."""
+    assert got.keys() == wanted.keys()
+    for name, x in wanted.items():
+        most = float(x.abs().max())
+        torch.testing.assert_close(got[name], x, rtol=0, atol=1e-4 * most + 1e-9, msg=name)

@@ -196,7 +196,7 @@ def shell(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PS1": "$ ", "TERM": "dumb"}
     environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "INPUTRC": "/dev/null"}
     child = pexpect.spawn(
-        "bash", ["--norc", "--noprofile", "-i"], env=environment, encoding="utf-8", timeout=20
+        "bash", ["--norc", "--noprofile", "-i"], env=environment, encoding="utf-8", timeout=60
     )
     child.sendline("bind 'set bell-style none'; bind 'set enable-bracketed-paste off'")
     child.sendline('eval "$(vitpos --show-completion)"; echo rea""dy')

@@ -76,7 +76,7 @@ class Page:
         data = None if message is None else json.dumps(message).encode()
         url = f"{self.address}data/{question}" + (f"?{urlencode(words)}" if words else "")
         asked = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return json.load(answer)
 
     def wait(self, number):
@@ -91,7 +91,7 @@ class Page:
         """The exit code."""
         self.process.send_signal(number)
         self.process.stdout.close()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
 
 @pytest.mark.slow

@@ -214,6 +214,14 @@ def another(value, key):
     return value + {int: 1, float: 0.25, str: "x", list: [0.5]}[type(value)]
 
 
+@pytest.mark.parametrize("name", ["none", "learned1d"])
+def test_heads_of_an_odd_width_fit_what_turns_none_of_them(name):
+    """Only rotations want pairs of channels."""
+    run = config.compose([f"embedding={name}", "backbone.dim=15", "backbone.heads=1"])
+
+    assert run.backbone.dim == 15
+
+
 def test_identity_is_what_changes_the_numbers(usual):
     """Every value of a run is part of its identity, but for names, places and the machine."""
     before = identity(usual)

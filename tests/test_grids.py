@@ -221,7 +221,7 @@ def test_says_what_is_wrong(words: list[str], said: str) -> None:
     start = time.process_time()
 
     assert said in complaint(*words)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 60
 
 
 @pytest.mark.parametrize("baseline", ["rope3d", "training.lr=2", "embedding=rope2d"])

@@ -100,18 +100,10 @@ def scores(name: str, kernels: str, compiled: bool = False) -> dict[str, Tensor]
     return left | {"scores": out.detach()}
 
 
-def near(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Compare all numbers to the largest of their tensor: float32 through a whole network."""
-    assert got.keys() == wanted.keys()
-    for name, x in wanted.items():
-        most = float(x.abs().max())
-        torch.testing.assert_close(got[name], x, rtol=0, atol=1e-4 * most + 1e-9, msg=name)
-
-
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_a_network_computes_the_same_with_it(name: str) -> None:
     """Every strategy, in float32: scores and gradients."""
-    near(scores(name, "on"), scores(name, "off"))
+    networks.near(scores(name, "on"), scores(name, "off"))
 
 
 def test_stands_in_a_graph_of_cuda() -> None:
@@ -135,4 +127,4 @@ def test_compiles_with_a_network() -> None:
     """The default compiler sees one graph, and the kernel in it."""
     got, wanted = scores("rope_mixed", "on", compiled=True), scores("rope_mixed", "on")
 
-    near(got, wanted)
+    networks.near(got, wanted)

@@ -8,10 +8,7 @@ from test_step import SMALL, noise
 from vitpos import build, config, machine
 from vitpos.train import Loop
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 PRECISIONS = ["fp32", "bf16", "fp16"]
 
 

@@ -246,13 +246,13 @@ def test_without_timings_only_results_count(kind):
     slow = {"images_per_second": 7.0, "peak_memory_bytes": 77.0, "train_seconds": 777.0}
     one, rows = golden(), []
     for arm in one.rows:
-        runs = tuple(replace(run, path=Path("/tmp/x") / run.path.name) for run in arm.runs)
+        runs = tuple(replace(run, path=Path("/home/eve") / run.path.name) for run in arm.runs)
         rows.append(replace(arm, costs={**arm.costs, **slow}, runs=runs))
     another = replace(
         one,
         rows=tuple(rows),
         caption=(*one.caption[:-1], "2027-01-01"),
-        notes=tuple(text.replace(str(OUTPUTS), "/tmp/x") for text in one.notes),
+        notes=tuple(text.replace(str(OUTPUTS), "/home/eve") for text in one.notes),
     )
 
     assert tables.render(one, kind, timings=False) == tables.render(another, kind, timings=False)
@@ -284,7 +284,7 @@ def test_every_column_has_its_place_in_the_order():
 
 
 def test_many_arms_are_quick():
-    """A hundred arms in any format; the limit is many times what it takes."""
+    """A hundred arms in any format; the limit is hundreds of times what it takes."""
     base = row("base", dict.fromkeys(range(5), 0.5) | OTHERS)
     arm = row("arm", base.values, base)
     arms = [replace(arm, label=f"arm {index}") for index in range(100)]
@@ -293,4 +293,4 @@ def test_many_arms_are_quick():
         begun = time.process_time()
         tables.render(found, kind, width=150)
 
-        assert time.process_time() - begun < 1, kind
+        assert time.process_time() - begun < 20, kind

@@ -96,7 +96,7 @@ def unfit(run: Run) -> Iterator[Problem]:
             for message, _ in limits(widths[key], needed(key, widths), needs[key]):
                 yield Problem(f"embedding={name} needs another {message}")
         yield from layers(name, options, backbone.depth)
-        turning = given.get("fraction", 1) * widths["head_dim"]
+        turning = given.get("fraction", 0) * widths["head_dim"]
         if turning != int(turning) or turning % 2:
             message = f"embedding.{name}.fraction = {given['fraction']}: {turning:g} channels turn"
             yield Problem(message, "an even number of them must")

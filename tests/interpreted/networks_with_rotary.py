@@ -21,14 +21,6 @@ def scores(name: str, kernels: str) -> dict[str, Tensor]:
     return left | {"scores": out.detach()}
 
 
-def near(got: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    """Compare all numbers to the largest of their tensor: float32 through a whole network."""
-    assert got.keys() == wanted.keys()
-    for name, x in wanted.items():
-        most = float(x.abs().max())
-        torch.testing.assert_close(got[name], x, rtol=0, atol=1e-4 * most + 1e-9, msg=name)
-
-
 @pytest.mark.parametrize("name", networks.NAMES)
 def test_a_network_computes_the_same_with_it(name: str) -> None:
     """Scores and gradients of every strategy that turns heads by angles."""
@@ -40,4 +32,4 @@ def test_a_network_computes_the_same_with_it(name: str) -> None:
     if not launched:
         pytest.skip("turns no heads by angles, or in its own way")
 
-    near(got, scores(name, "off"))
+    networks.near(got, scores(name, "off"))
