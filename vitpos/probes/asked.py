@@ -8,10 +8,12 @@ from vitpos.errors import BadInput
 from vitpos.hints import near_name
 from vitpos.probes import PROBES
 from vitpos.probes.definitions import definition
+from vitpos.switches import NEW_GRID, RESAMPLE
 
 IMAGES = 1000
 OWN = ("what", "images", "device", "precision", "threads")
 CHOICES = {
+    "rule": ("interpolate", *NEW_GRID, *RESAMPLE),
     "fill": ("zeros", "reflect", "circular"),
     "precision": ("auto", "fp32", "tf32", "bf16", "fp16"),
 }
@@ -26,10 +28,12 @@ class Asked:
     settings: Mapping[str, str] = field(default_factory=dict)
     machine: Mapping[str, str | int] = field(default_factory=dict)
 
-    def settings_of(self, name: str) -> dict[str, str]:
-        """What a probe reads of the settings."""
+    def ways(self, name: str) -> list[dict[str, str]]:
+        """How a probe is asked: by the settings that it reads, once for each rule."""
         known = definition(name).options
-        return {key: value for key, value in self.settings.items() if key in known}
+        own = {key: value for key, value in self.settings.items() if key in known}
+        rules = own.pop("rule", "")
+        return [own | {"rule": rule} for rule in rules.split(",")] if rules else [own]
 
 
 def asked(words: Sequence[str]) -> tuple[list[Path], Asked]:
@@ -43,14 +47,17 @@ def asked(words: Sequence[str]) -> tuple[list[Path], Asked]:
             raise BadInput(f"{key} does not belong to probes", near_name(key, known, "key"))
     names = chosen(pairs.pop("what", ""))
     images = whole("images", pairs.pop("images", str(IMAGES)), least=1)
-    machine = {key: pairs.pop(key) for key in ("device", "precision") if key in pairs}
-    threads = {"threads": whole("threads", pairs.pop("threads"))} if "threads" in pairs else {}
-    for key, value in (pairs | machine).items():
+    for key, value in pairs.items():
         check(key, value)
+    machine: dict[str, str | int] = {
+        key: pairs.pop(key) for key in ("device", "precision") if key in pairs
+    }
+    if "threads" in pairs:
+        machine["threads"] = whole("threads", pairs.pop("threads"))
     for key in pairs:
         if not any(key in definition(name).options for name in names):
             raise BadInput(f"{key} is a setting of {settings[key]}", f"what={settings[key]}")
-    return paths, Asked(names, images, pairs, machine | threads)
+    return paths, Asked(names, images, pairs, machine)
 
 
 def is_path(word: str) -> bool:
@@ -80,7 +87,3 @@ def check(key: str, value: str) -> None:
             raise BadInput(f"{key}={word}", near_name(word, CHOICES[key], key))
         if key == "sizes":
             whole(key, word, least=1)
-    if key == "rule":
-        from vitpos.probes import rules
-
-        rules.check(value)

@@ -19,7 +19,9 @@ def drawn(subject: Subject, what: str, split: str, count: int, columns: int) -> 
     return torch.rand(count, columns, generator=random, dtype=torch.float64)
 
 
-def shifted(subject: Subject, images: Images, split: str, ground: Float[Tensor, "_"]) -> Images:
+def shifted(
+    subject: Subject, images: Images, split: str, ground: Float[Tensor, " channels"]
+) -> Images:
     """Each image shifted by whole pixels, up to a quarter of its side each way; black comes in."""
     most = int(images.shape[-1] * SHIFT)
     moves = (drawn(subject, "shifted", split, len(images), 2) * (2 * most + 1)).long() - most
@@ -27,14 +29,18 @@ def shifted(subject: Subject, images: Images, split: str, ground: Float[Tensor, 
     return warped(images, torch.zeros(len(images)), right, down, ground)
 
 
-def rotated(subject: Subject, images: Images, split: str, ground: Float[Tensor, "_"]) -> Images:
+def rotated(
+    subject: Subject, images: Images, split: str, ground: Float[Tensor, " channels"]
+) -> Images:
     """Each image turned about its centre by up to 45 degrees either way; black comes in."""
     turns = (drawn(subject, "rotated", split, len(images), 1)[:, 0] * 2 - 1) * TURN
     still = torch.zeros(len(images))
     return warped(images, turns.deg2rad().float(), still, still, ground)
 
 
-def cluttered(subject: Subject, images: Images, split: str, ground: Float[Tensor, "_"]) -> Images:
+def cluttered(
+    subject: Subject, images: Images, split: str, ground: Float[Tensor, " channels"]
+) -> Images:
     """Four squares from other images, a quarter of the side each, at random places in each image.
 
     Where a piece and the image overlap, the lighter pixel is seen, as in cluttered MNIST (Mnih et
@@ -56,7 +62,7 @@ def cluttered(subject: Subject, images: Images, split: str, ground: Float[Tensor
 
 
 def warped(
-    images: Images, angles: Tensor, right: Tensor, down: Tensor, ground: Float[Tensor, "_"]
+    images: Images, angles: Tensor, right: Tensor, down: Tensor, ground: Float[Tensor, " channels"]
 ) -> Images:
     """Images turned by `angles` (radians) and shifted by `right` and `down` pixels, bilinear."""
     height, width = images.shape[-2:]

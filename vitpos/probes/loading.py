@@ -29,8 +29,11 @@ def data(dataset: Dataset, report: Report = silent) -> Data:
 
 def subject(
     folder: RunFolder, changes: Mapping[str, Any], limit: int, report: Report, note: Any
-) -> Subject:
-    """The network as it was in the end; `changes` are of the machine, such as the device."""
+) -> tuple[int, Subject]:
+    """The network as it was in the end, and at which step that is.
+
+    `changes` are of the machine, such as the device.
+    """
     run, record = folder.run(), folder.record()
     plugins.check(run.embedding)
     usual = {"precision": record["machine"]["precision"]}
@@ -43,4 +46,4 @@ def subject(
         note(f"{known.name} is not what the run was trained on: other images")
     model = restore(build.network(run, len(record["data"]["classes"])), saved[1], chosen).eval()
     mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
-    return Subject(run, model, known.test, mean, std, chosen, limit)
+    return saved[0], Subject(run, model, known.test, mean, std, chosen, limit)

@@ -38,7 +38,7 @@ def entry_name(probe: str, asked: Mapping[str, str]) -> str:
 
 
 def read(path: Path) -> Entries:
-    """All entries of a run; none if nothing was measured. Raises `BadRun` if the file is damaged."""
+    """All entries of a run; none if nothing was measured. Raises `BadRun` for a damaged file."""
     place = path / FILE
     if not place.exists():
         return {}
@@ -59,7 +59,7 @@ def add(
         place = path / FOLDER / f"{name.replace(' ', '-').replace('/', '_')}.npz"
         make_folder(place.parent)
         file = io.BytesIO()
-        np.savez_compressed(file, **{key: np.asarray(value) for key, value in arrays.items()})
+        np.savez_compressed(file, allow_pickle=False, **dict(arrays))
         write(place, file.getvalue())
         told["arrays"] = f"{FOLDER}/{place.name}"
     write_json(path / FILE, {"format": FORMAT, "found": read(path) | {name: told}})

@@ -6,19 +6,11 @@ from typing import Any
 
 from vitpos import build
 from vitpos.errors import BadInput
-from vitpos.hints import near_name
 from vitpos.probes.subject import Subject
-from vitpos.switches import NEW_GRID, RESAMPLE, SWITCHES, missing
+from vitpos.switches import RESAMPLE, SWITCHES, missing
 from vitpos.vit import ViT
 
 INTERPOLATE = ("rescale", "pi")  # of coordinates: into the range of the training
-WORDS = ("interpolate", *NEW_GRID, *RESAMPLE)
-
-
-def check(word: str) -> None:
-    """Raise `BadInput` for a rule that no strategy has."""
-    if word not in WORDS:
-        raise BadInput(f"rule={word}: no strategy meets a new grid so", near_name(word, WORDS, ""))
 
 
 def declared(embedding: Mapping[str, Mapping[str, Any]]) -> str:

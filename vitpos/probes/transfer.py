@@ -93,7 +93,7 @@ class Transfer:
 
 def elsewhere(subject: Subject) -> dict[str, float]:
     """The numbers of other data sets."""
-    found = {}
+    found: dict[str, float] = {}
     for name in others(subject):
         known = data(other(name, subject.run.dataset))
         told = both(subject, known.train, known.test, unchanged)
