@@ -59,7 +59,7 @@ class Reading:
 
     @property
     def has_direction(self) -> bool:
-        """Whether one way is better than the other: an answer may owe much to position or little."""
+        """Whether one way is better: an answer may owe much to position or little."""
         known = tuple(end for ends in BETTER_IN_PROBES.values() for end in ends)
         return not self.metric.startswith(PROBE) or self.metric.endswith(known)
 

@@ -16,7 +16,7 @@ from vitpos import __version__, checkpoints, ranks, records
 from vitpos.data.samples import Report
 from vitpos.errors import BadRun, UserError
 from vitpos.memory import resources
-from vitpos.probes import loading, probe, results
+from vitpos.probes import load, loading, results
 from vitpos.probes.asked import Asked
 from vitpos.probes.pace import Pace
 from vitpos.probes.results import entry_name
@@ -125,7 +125,7 @@ def measure(
 
 def looked(subject: Subject, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """An entry for what a probe finds, and its arrays."""
-    known, started = probe(name), time.perf_counter()
+    known, started = load(name), time.perf_counter()
     with torch.random.fork_rng(devices=[]):  # a probe draws from generators of its own
         why = known.why_not(subject)
         found = None if why else known.measure(subject)
