@@ -3,7 +3,6 @@
 import dataclasses
 
 import networks
-import numpy as np
 import probing
 import pytest
 import torch

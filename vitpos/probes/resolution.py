@@ -7,6 +7,8 @@ from math import log
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
 
 from vitpos.probes import rules
 from vitpos.probes.asking import answers, no_classes, no_patches, replaced, share
@@ -18,6 +20,7 @@ from vitpos.vit import ViT
 
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of the size of the training
 Curve = dict[int, float]  # accuracy by pixels
+Sized = Float[Tensor, "batch channels _ _"]  # images of another size
 
 
 class Resolution:
@@ -90,7 +93,7 @@ def measured(subject: Subject, images: Images, model: ViT) -> float:
     return share(answers(subject, images, model) == subject.labels(subject.limit))
 
 
-def resize(images: Images, size: int) -> Images:
+def resize(images: Images, size: int) -> Sized:
     """Another number of pixels, as evaluations resize."""
     if images.shape[-1] == size:
         return images
@@ -110,7 +113,7 @@ def on_canvas(subject: Subject, model: ViT) -> Curve:
     return {s: measured(subject, canvas(subject, images, s), model) for s in larger}
 
 
-def canvas(subject: Subject, images: Images, size: int) -> Images:
+def canvas(subject: Subject, images: Images, size: int) -> Sized:
     """Each image somewhere on a canvas, whole patches from its border."""
     patch, own = subject.run.patch.size, images.shape[-1]
     room = (size - own) // patch
@@ -124,7 +127,7 @@ def canvas(subject: Subject, images: Images, size: int) -> Images:
     return ground
 
 
-def border(images: Images) -> torch.Tensor:
+def border(images: Images) -> Float[Tensor, " channels"]:
     """The mean of the outermost pixels of all images, per channel."""
     inner = torch.ones(images.shape[-2:], dtype=torch.bool, device=images.device)
     inner[1:-1, 1:-1] = False
