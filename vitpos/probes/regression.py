@@ -43,9 +43,9 @@ def fit(
 
 
 def accuracy(
-    train: Features,
-    train_labels: Int64[Tensor, " images"],
-    test: Features,
+    train: Float[Tensor, "learned features"],
+    train_labels: Int64[Tensor, " learned"],
+    test: Float[Tensor, "others features"],
     test_labels: Int64[Tensor, " others"],
 ) -> float:
     """Of the test images, by a regression on the training images, standardised by those."""
