@@ -111,7 +111,7 @@ def probed(row: Row, label: str, protocol: str) -> Line | None:
     for run in row.runs:
         finished = run.status == "finished"
         told = results.numbers(run.path, run.summary.get("steps")) if finished else {}
-        found = {found[1]: y for key, y in told.items() if (found := name.fullmatch(key))}
+        found = {int(m[1]): y for key, y in told.items() if (m := name.fullmatch(key))}
         points = {float(size): (float(size), value) for size, value in sorted(found.items())}
         traces.append(Trace(run.seed, points, counts=True))
     return line(label, traces)

@@ -94,6 +94,7 @@ def work(told: Asked) -> None:
             if one.path is not None:
                 one.claim.tell(path=str(one.path))
                 evaluate(one.member, one.path, told.plan)
+                probe(one.member, one.path)
         if lost is not None:
             raise lost
 
@@ -182,6 +183,19 @@ def evaluate(member: Member, path: Path, plan: Path) -> None:
     for _, _, *words in missing:
         row = evaluate(path, words, silent, plain.say, known)
         plain.say(f"{' '.join(words)}: {row['accuracy']:.2%}")
+
+
+def probe(member: Member, path: Path) -> None:
+    """Measure the probes that the study asks for and that are missing."""
+    missing = progress.probes(member, path)
+    if not missing:
+        return
+    from vitpos.data.samples import silent
+    from vitpos.probes import running
+    from vitpos.probes.asked import Asked
+
+    for probed in running.run([path], Asked(missing), silent, plain.say):
+        plain.say(f"probes: {', '.join(probed.measured)}")
 
 
 if __name__ == "__main__":

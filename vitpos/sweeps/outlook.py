@@ -110,6 +110,8 @@ def question(plan: Plan, arms: Sequence[Arm], common: Set[str]) -> Iterator[str]
         yield f"tuned, {counted(study.tuned.get('trials'), 'trial')} per arm"
     if study.then:
         yield f"then: {'; '.join(' '.join(spelled(wanted)) for wanted in study.then)}"
+    if study.probes:
+        yield f"probes: {', '.join(study.probes)}"
     yield from (f"left out: {name}: {reason}" for name, reason in study.without.items())
 
 
