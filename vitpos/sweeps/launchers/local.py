@@ -21,6 +21,7 @@ from vitpos.records import Record, part
 from vitpos.runs import now
 from vitpos.schema import Local, Run
 from vitpos.sweeps.launchers.base import Job, Task
+from vitpos.sweeps.launchers.lasting import Lasting
 from vitpos.sweeps.launchers.nursery import Nursery
 from vitpos.sweeps.member import PARENT
 from vitpos.sweeps.plan import Plan
@@ -75,6 +76,7 @@ class Slots:
     masks: Sequence[str | None]  # of each slot: the GPUs that its member sees, None: all
     threads: int
     nursery: Nursery | None = None
+    lasting: Sequence[Lasting] = ()  # of each slot, if members follow one another in one process
 
     @property
     def slots(self) -> int:
@@ -93,6 +95,8 @@ class Slots:
             if self.nursery and forked:
                 return Fork(self.nursery, forked)
             try:
+                if self.lasting:
+                    return self.lasting[slot].start(task.arguments(), place, task.log)
                 child = subprocess.Popen(
                     task.words(),
                     stdin=subprocess.DEVNULL,
@@ -106,9 +110,10 @@ class Slots:
         return Process(child)
 
     def close(self) -> None:
-        """Let go of what members were forked from."""
-        if self.nursery:
-            self.nursery.close()
+        """Let go of the processes that members come from."""
+        for its in (self.nursery, *self.lasting):
+            if its is not None:
+                its.close()
 
 
 def launch(
@@ -116,20 +121,29 @@ def launch(
 ) -> Slots:
     """Choose devices, slots and threads; raises `BadInput` if they cannot be had."""
     runs = list({member.arm.name: member.run for member in plan.members}.values())
-    nursery = Nursery() if options.import_once and sys.platform == "linux" else None
+    once, compiled = options.import_once, any(map(compiles, runs))
+    nursery = Nursery() if once and not compiled and sys.platform == "linux" else None
     masks = devices(options, runs)
     if masks:
         slots, threads = max(1, options.slots_per_device), 0
         masks = [mask for mask in masks for _ in range(slots)]
         threads = max(1, machine.cores() // len(masks))
         wanted = max(run.threads or machine.useful_threads(run) for run in runs)
-        return fitting(Slots(masks, min(threads, wanted), nursery), note)
+        lasting = [Lasting() for _ in masks if once and compiled]
+        return fitting(Slots(masks, min(threads, wanted), nursery, lasting), note)
     usual, said = usual_threads(runs, there), any(run.threads for run in runs)
     slots = shared(options.slots_per_device, usual, said=said)
     threads = usual if said else min(usual, machine.cores() // slots)
     if threads < usual and there:
         note(f"{threads} threads and not {usual} as before: other bits than runs that are there")
-    return fitting(Slots([None] * slots, threads, nursery), note)
+    lasting = [Lasting() for _ in range(slots) if once and compiled]
+    return fitting(Slots([None] * slots, threads, nursery, lasting), note)
+
+
+def compiles(run: Run) -> bool:
+    """Whether there will be something that the next member can use."""
+    on_gpu = machine.find_device(run.device).type == "cuda"
+    return run.compile == "on" or (run.compile == "auto" and on_gpu)
 
 
 def devices(options: Local, runs: Sequence[Run]) -> list[str | None]:
