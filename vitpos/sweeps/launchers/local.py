@@ -1,6 +1,7 @@
 """Members as processes of this machine: a slot for each that runs at a time.
 
-On the CPU slots times threads is never more than there are cores. All members have as many threads,
+On the CPU slots times threads is never more than there are cores, and cores that can have a member
+each do not share one: single threads do not wait for one another. All members have as many threads,
 because sums of other threads have other bits; that many are chosen when a plan starts, and kept
 when it goes on. Nor are there more slots than fit into the memory that is free, at a guess of
 `MEMBER_BYTES` for each: PyTorch itself, a small network and its data.
@@ -131,7 +132,8 @@ def launch(
         wanted = max(run.threads or machine.useful_threads(run) for run in runs)
         lasting = [Lasting() for _ in masks if once and compiled]
         return fitting(Slots(masks, min(threads, wanted), nursery, lasting), note)
-    usual, said = usual_threads(runs, there), any(run.threads for run in runs)
+    at_once = options.slots_per_device or len(plan.members)
+    usual, said = usual_threads(runs, there, at_once), any(run.threads for run in runs)
     slots = shared(options.slots_per_device, usual, said=said)
     threads = usual if said else min(usual, machine.cores() // slots)
     if threads < usual and there:
@@ -167,15 +169,19 @@ def devices(options: Local, runs: Sequence[Run]) -> list[str | None]:
     return [names[number] for number in chosen]
 
 
-def usual_threads(runs: Sequence[Run], there: Sequence[Record]) -> int:
-    """Of every member: as was said, else as the runs have that are there, else as are useful."""
+def usual_threads(runs: Sequence[Run], there: Sequence[Record], at_once: int) -> int:
+    """Of every member: as was said, else as the runs have that are there, else as are useful.
+
+    No more are useful than there are cores for each of the members that run `at_once`.
+    """
     if any(run.threads for run in runs):
         return max(run.threads for run in runs)
     had = {part(run.record, "machine").get("threads") for run in there}
     known = had.pop() if len(had) == 1 else None
     if isinstance(known, int) and 0 < known <= machine.cores():
         return known
-    return max(machine.useful_threads(run) for run in runs)
+    share = max(1, machine.cores() // at_once)
+    return min(share, max(machine.useful_threads(run) for run in runs))
 
 
 def shared(slots: int, threads: int, *, said: bool) -> int:
