@@ -15,6 +15,7 @@ The modules, in the order data flows through them:
 - `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
   when one is gone;
 - `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;
+- `probes` measure what a trained network makes of position, one file each;
 - `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
   runs them in slots of `launchers`, each a `member` of its own;
 - `comparing` is what they answer: what lies there (`gathering`, `arms`, `selection`), by what it is
