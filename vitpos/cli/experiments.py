@@ -279,8 +279,8 @@ def probe(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH... [KEY=VALUE]...",
-            help="Runs or folders of runs; what=shuffle,resolution images=1000 device=cpu ...",
+            metavar="PATH...",
+            help="Runs or folders of them; then what=shuffle,resolution images=1000 device=cpu ...",
             autocompletion=complete_runs,
         ),
     ],
