@@ -38,12 +38,17 @@ def patches_shuffled(subject: Subject, rounds: int = 1) -> Images:
     return shuffled(images.repeat(rounds, 1, 1, 1), side, drawn.to(images.device))
 
 
-def constant(subject: Subject) -> Images:
-    """Images of one grey each, from black to white in 16 equal steps: no content at all."""
-    greys = torch.linspace(0, 255, LEVELS).round().to(torch.uint8)
+def constant(subject: Subject, levels: int = LEVELS) -> Images:
+    """Images of one grey each, from black to white in so many equal steps: no content at all."""
+    greys = torch.linspace(0, 255, levels).round().to(torch.uint8)
     shape: torch.Size = subject.samples.pixels.shape[1:]
     pixels: Tensor = greys[:, None, None, None].expand(-1, *shape).to(subject.machine.device)
     return normalise(pixels, subject.mean, subject.std)
+
+
+def greys(subject: Subject) -> Images:
+    """As many greys as make up 32,768 patches: 32 to 256."""
+    return constant(subject, max(LEAST, min(256, TOKENS // grid(subject).cells)))
 
 
 def too_small(subject: Subject) -> str:

@@ -33,9 +33,9 @@ class Decodability:
     the axes that have more than one cell); ``cells`` the mean Euclidean error in cells, which for
     a reader that always says the middle is ``cells_by_guess``. Three kinds of images, each fitted
     and judged by itself: natural ones (``r2``); ``shuffled/r2``, patches in random places; and
-    ``constant/r2``, one grey each, 16 greys. Without content only the network itself can tell
-    places apart; natural images also tell by what usually is where. The summary is that of the
-    last layer. Arrays: ``r2``, ``shuffled/r2``, ``constant/r2`` [start and layers].
+    ``constant/r2``, one grey each, up to 256 greys. Without content only the network itself can
+    tell places apart; natural images also tell by what usually is where. The summary is that of
+    the last layer. Arrays: ``r2``, ``shuffled/r2``, ``constant/r2`` [start and layers].
     """
 
     name = "decodability"
@@ -54,7 +54,7 @@ class Decodability:
         kinds: dict[str, Callable[[Subject], Images]] = {
             "": controls.natural,
             "shuffled/": controls.patches_shuffled,
-            "constant/": controls.constant,
+            "constant/": controls.greys,
         }
         for kind, images in kinds.items():
             found = layers(subject, images(subject))

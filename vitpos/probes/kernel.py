@@ -9,20 +9,21 @@ from vitpos.embeddings.bias import HIDDEN
 from vitpos.grid import Grid
 from vitpos.probes import controls
 from vitpos.probes.layers import by_layer, mean
-from vitpos.probes.places import Pairs, by_offset, everywhere, others
+from vitpos.probes.places import by_offset, everywhere, explained, others
 from vitpos.probes.probe import Found
 from vitpos.probes.subject import Subject
-from vitpos.probes.trace import traced
+from vitpos.probes.trace import Layer, traced
 from vitpos.shapes import Images, Logits
 
 ROUNDS = 2
+CLEAR = 3.0  # mean squares that are so many times what chance makes are no chance
 NAN = float("nan")
 
 
 class Kernel:
     """The mean logit of pairs of cells on images whose patches are shuffled, each its own way.
 
-    Z are logits between cells (with rotation, bias and the division by the root of the width),
+    Z are the logits between cells (with rotation, bias and the division by the root of the width),
     less their mean over the *other* cells that the query may see; ``M`` is their mean over images
     and ``K`` the mean of M over pairs with the same offset. Content has no place in shuffled
     images, so what remains is position. A token and itself share their content whatever the place:
@@ -31,11 +32,15 @@ class Kernel:
     Of each layer, all heads together: ``rms``, the root mean square of M; ``floor``, what it would
     be by chance, from the spread over images; ``strength``, the root of ``rms² - floor²``;
     ``share``, ``strength²`` by the mean square of Z: how much of what varies in logits is position.
-    ``offset_share``, ``sum K² / sum M²`` over pairs: 1 for purely relative position, low for
-    absolute; ``toeplitz``, the share of the variance of mean attention (over cells, made to sum to
-    one) that the offset explains. The last two are left out where ``rms²`` is below twice
-    ``floor²``: shares of noise say nothing. ``natural/...`` are the same on images as they are,
-    where content that has its usual place counts too. Summaries are means over layers.
+    ``offset_share``, ``sum K² / sum M²`` over pairs: high for relative position, low for absolute;
+    ``toeplitz``, the share of the variance of mean attention (over cells, made to sum to one) that
+    the offset explains. As the mean over keys differs from query to query at the border, a purely
+    relative bias stays below 1 in both; ``relative`` is 1 for it: the share of ``sum M²`` explained
+    by ``f(offset)`` less its mean over keys, f by least squares for each head. From all three, what
+    chance adds to sums of squares is taken away; they are left out where all there is is not three
+    times that: shares of noise say nothing.
+    ``natural/...`` are the same on images as they are, where content that has its usual place
+    counts too. Summaries are means over layers.
 
     Arrays: ``layer<i>/M`` [heads, query cells, key cells]; ``layer<i>/K`` [heads, 2 rows - 1,
     2 cols - 1], offset of the query from the key, the same in the middle; not a number where no
@@ -59,8 +64,8 @@ class Kernel:
             numbers[f"{layer}{slash}natural/{what}"] = value
         arrays = {}
         for number, sum_ in enumerate(found):
-            arrays[f"layer{number}/M"] = sum_.logits.mean.cpu().numpy()
-            arrays[f"layer{number}/K"] = by_offset(sum_.logits.mean, sum_.grid).cpu().numpy()
+            arrays[f"layer{number}/M"] = sum_.mean.mean.cpu().numpy()
+            arrays[f"layer{number}/K"] = by_offset(sum_.mean.mean, sum_.grid).cpu().numpy()
         return Found(numbers, arrays)
 
 
@@ -94,12 +99,35 @@ class Moments:
         return (self.energy - self.mean.square()).clamp(min=0) / max(1, self.count - 1)
 
 
+class Parts:
+    """Numbers of pairs of different cells, and their means over pairs with the same offset."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.pairs, self.offsets = Moments(), Moments()
+
+    def add(self, x: Tensor) -> None:
+        """A batch, [images, heads, query cells, key cells]."""
+        away = x.where(others(self.grid, x.device), torch.nan)
+        self.pairs.add(away)
+        self.offsets.add(by_offset(away, self.grid))
+
+
 class Summed:
     """Logits and weights of one layer over all images."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self.logits, self.weights = Moments(), Moments()
+        self.logits, self.weights = Parts(grid), Parts(grid)
+        self.mean = Moments()  # of logits, with the pairs i = i
+
+    def add(self, layer: Layer) -> None:
+        """A batch."""
+        logits, weights = layer.between_cells()
+        found = centred(logits, self.grid)
+        self.mean.add(found)
+        self.logits.add(found)
+        self.weights.add(weights)
 
 
 def sums(subject: Subject, images: Images) -> list[Summed]:
@@ -108,9 +136,7 @@ def sums(subject: Subject, images: Images) -> list[Summed]:
     for layers in traced(subject.model, images, attention=True):
         found = found or [Summed(layer.grid) for layer in layers]
         for layer, sum_ in zip(layers, found, strict=True):
-            logits, weights = layer.between_cells()
-            sum_.logits.add(centred(logits, layer.grid))
-            sum_.weights.add(weights.expand(len(logits), -1, -1, -1))
+            sum_.add(layer)
     return found
 
 
@@ -132,42 +158,49 @@ def described(layers: Sequence[Summed]) -> dict[str, float]:
 
 def facts(layer: Summed) -> dict[str, float]:
     """The numbers of one layer."""
-    away, grid = others(layer.grid, layer.logits.mean.device), layer.grid
-    pairs = layer.logits.mean.where(away, torch.nan)
-    there = pairs.isfinite()
-    if not bool(there.any()):  # each query sees itself alone
-        return dict.fromkeys(("rms", "floor", "strength", "share", "offset_share", "toeplitz"), NAN)
-    square, floor, energy = (
-        float(x[there].mean()) for x in (pairs.square(), layer.logits.error, layer.logits.energy)
-    )
-    signal = max(0.0, square - floor)
-    heard = square > 2 * floor
-    smooth = everywhere(by_offset(pairs, grid), grid)[there]
+    logits = layer.logits
+    square, floor = (average(x) for x in (logits.pairs.mean.square(), logits.pairs.error))
+    energy, signal = average(logits.pairs.energy), max(0.0, square - floor)
+    zero = torch.zeros_like(logits.pairs.mean[..., :1, :1])
+    level = torch.nanmean(layer.weights.pairs.mean, (-2, -1))[..., None, None]
     return {
         "rms": square**0.5,
         "floor": floor**0.5,
         "strength": signal**0.5,
         "share": signal / energy if energy else NAN,
-        "offset_share": float(smooth.square().mean()) / square if heard else NAN,
-        "toeplitz": toeplitz(layer.weights, grid),
+        "offset_share": by_offsets(logits, zero),
+        "toeplitz": by_offsets(layer.weights, level),
+        "relative": relative(logits, zero),
     }
 
 
-def toeplitz(weights: Moments, grid: Grid) -> float:
-    """The share of the variance of mean attention, each head by itself, that offsets explain."""
-    away = others(grid, weights.mean.device)
-    count = int(away.sum())
-    pairs: Pairs = weights.mean.where(away, torch.nan)
-    level = (
-        pairs.nansum(
-            (-2, -1),
-        )
-        / count
-    )
-    varies = (pairs - level[:, None, None])[:, away].square().sum()
-    left = (pairs - everywhere(by_offset(pairs, grid), grid))[:, away].square().sum()
-    heard = float(varies) > 2 * float(weights.error[:, away].sum())
-    return 1 - float(left / varies) if heard else NAN
+def by_offsets(parts: Parts, level: Tensor) -> float:
+    """How much of the squared distance from `level` the means of offsets have, without chance."""
+    if not heard(parts, level):
+        return NAN
+    pairs, by_chance = average((parts.pairs.mean - level).square()), average(parts.pairs.error)
+    offsets = average(everywhere((parts.offsets.mean - level).square(), parts.grid))
+    smooth = offsets - average(everywhere(parts.offsets.error, parts.grid))
+    return min(1.0, max(0.0, smooth / (pairs - by_chance)))
+
+
+def relative(parts: Parts, level: Tensor) -> float:
+    """How much of the squares is a number for each offset, whatever each query adds to it."""
+    if not heard(parts, level):
+        return NAN
+    squares, freedom = explained(parts.pairs.mean, parts.grid)
+    total, by_chance = (float(x.nansum()) for x in (parts.pairs.mean.square(), parts.pairs.error))
+    return min(1.0, max(0.0, (squares - freedom * by_chance) / (total - by_chance)))
+
+
+def heard(parts: Parts, level: Tensor) -> bool:
+    """Whether there is more than chance."""
+    return average((parts.pairs.mean - level).square()) > CLEAR * average(parts.pairs.error)
+
+
+def average(x: Tensor) -> float:
+    """Of those that are numbers."""
+    return float(x.nanmean())
 
 
 PROBE = Kernel()

@@ -92,3 +92,36 @@ def effective_rank(table: Float[Tensor, "cells dim"]) -> float:
     values = torch.linalg.svdvals(table.double() - table.double().mean(0))
     share = values / values.sum()
     return float(torch.special.entr(share).sum().exp())
+
+
+def explained(pairs: Pairs, grid: Grid) -> tuple[float, float]:
+    """What ``f(query - key)`` less its mean over the keys of each query explains, least squares.
+
+    The sum of squares that is explained, each matrix by its own f, and the share of the freedom of
+    `pairs` that this takes: so much of pure noise is explained too. Rows of `pairs` have mean zero;
+    what is not a number counts nowhere.
+    """
+    index = grid.offset_numbers(pairs.device)
+    found, taken, free = 0.0, 0, 0
+    for rows in pairs.double().reshape(-1, grid.cells, grid.cells):
+        squares, rank = fitted(rows, index)
+        found, taken = found + squares, taken + rank
+        free += int(rows.isfinite().sum()) - int(rows.isfinite().any(-1).sum())
+    return found, taken / max(1, free)
+
+
+def fitted(rows: Float[Tensor, "cells cells"], index: Tensor) -> tuple[float, int]:
+    """The sum of squares and the rank, by normal equations summed over rows."""
+    count = int(index.max()) + 1
+    square, product = rows.new_zeros(count, count), rows.new_zeros(count)
+    for row, offsets in zip(rows, index, strict=True):
+        there = row.isfinite()
+        seen = offsets[there]
+        if len(seen):
+            square[seen[:, None], seen] -= 1 / len(seen)
+            square[seen, seen] += 1
+            product[seen] += row[there]
+    size, vectors = torch.linalg.eigh(square)
+    free = size > 1e-9 * size[-1]
+    parts = (vectors.mT @ product).square()[free] / size[free]
+    return float(parts.sum()), int(free.sum())

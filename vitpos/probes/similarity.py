@@ -77,7 +77,7 @@ def tables(subject: Subject) -> dict[str, Tensor]:
             views = model.position.views(Site(grid, layer, len(model.prefix)))
         for name, view in views.items():
             if name.rpartition("/")[2] == "table":
-                found[f"layer{layer}/{name}"] = view
+                found[f"layer{layer}/{name}"] = view.detach()
     return found
 
 
