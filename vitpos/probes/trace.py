@@ -130,11 +130,10 @@ def listening(model: ViT, attention: bool = False) -> Iterator[list[Layer]]:
                 vars(strategy).pop(name, None)
 
 
-@torch.no_grad()
 def traced(model: ViT, images: Images, *, attention: bool = False) -> Iterator[list[Layer]]:
     """All layers of one pass after another, in float32, few enough images each to be held."""
     for part in images.split(size(model, images) if attention else BATCH):
-        with listening(model, attention) as layers:
+        with torch.no_grad(), listening(model, attention) as layers:
             model(part)
         yield layers
 
