@@ -67,7 +67,7 @@ def group(word: str) -> str:
         return lower
     if lower in GROUPS:
         return GROUPS[lower]
-    known = [*GROUPS, "runs"]
+    known = [*GROUPS, "probes", "runs"]
     near = get_close_matches(lower, [*known, *GROUPS.values()], n=1)
     hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
     raise BadInput(f"there are no {word} to list", hint)

@@ -194,7 +194,7 @@ def below(top: Path, depth: int = 2) -> Iterator[Path]:
 
 def groups(incomplete: str) -> list[str]:
     """What can be listed."""
-    return [name for name in (*catalogue.GROUPS, "runs") if name.startswith(incomplete)]
+    return [name for name in (*catalogue.GROUPS, "probes", "runs") if name.startswith(incomplete)]
 
 
 def datasets(incomplete: str) -> list[str]:

@@ -24,6 +24,7 @@ from vitpos.comparing import conditions, readings
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
 from vitpos.plain_yaml import read_plain
+from vitpos.probes import results
 from vitpos.records import Record, part
 from vitpos.runs import RunFolder
 
@@ -40,8 +41,8 @@ def load_runs(paths: Paths = "outputs", where: Words = (), frame: bool | None = 
     Columns: path, study, arm, seed, status, created, identity, arm_identity, problem and failure
     (why it is damaged, why it failed); the config (`dataset.name`, `embedding`, `backbone.depth`,
     `embedding.rope2d.theta`); metrics as `vitpos compare --metric` names them (`test/accuracy`,
-    `cost/params`, `perf/train_seconds`), of other sizes too (`test/accuracy@56`); `machine.*` and
-    `data.*`. What a run does not have is missing.
+    `cost/params`, `perf/train_seconds`), of other sizes too (`test/accuracy@56`), of probes
+    (`probe/shuffle/drop`); `machine.*` and `data.*`. What a run does not have is missing.
 
     `where` selects as `vitpos compare --where` does: `["embedding=rope*", "seed<3"]`.
     `frame=False` gives a list of dicts although pandas is installed, `frame=True` raises `BadInput`
@@ -150,10 +151,11 @@ def of_config(run: Record) -> Row:
 
 
 def measures(run: Record) -> Iterator[tuple[str, float | None]]:
-    """The numbers of a summary and of evaluations, as `vitpos compare` knows them by name."""
+    """The numbers of a summary, of probes and of evaluations, by the names that they have."""
     for what, group in (("", "metrics"), ("cost/", "cost"), ("perf/", "perf")):
         for name in part(run.summary, group):
             yield f"{what}{name}", run.number(f"{what}{name}")
+    yield from results.numbers(run.path, run.summary.get("steps")).items()
     for name in readings.named(run):
         for also in (name, name.replace("/accuracy", "/loss", 1)):
             yield also, readings.evaluated(run, also)

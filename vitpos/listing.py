@@ -11,6 +11,7 @@ from vitpos import catalogue, config, records
 from vitpos.bench.costs import Cost, Costs, newest, read
 from vitpos.catalogue import Entry
 from vitpos.errors import BadInput, BadRun
+from vitpos.probes import PROBES, definitions
 from vitpos.words import count_words
 
 KEYS = {
@@ -43,6 +44,8 @@ def listing(
         return [records.plain(run) for run in runs], records.lines(runs, top) or [
             f"no runs in {top}"
         ]
+    if what is not None and what.lower() in ("probe", "probes"):
+        return probes(path)
     if what is not None:
         group = catalogue.group(what)
         if path is not None:
@@ -56,7 +59,25 @@ def listing(
     counts = {name: len(config.options(group)) for name, group in catalogue.GROUPS.items()}
     runs_here = len(list(records.walk(top)))
     said = [f"{name:12}{count:4}   {KEYS[name]}" for name, count in counts.items()]
-    return counts | {"runs": runs_here}, [*said, f"{'runs':12}{runs_here:4}   in {top}"]
+    said.append(f"{'probes':12}{len(PROBES):4}   vitpos probe RUN   what networks make of position")
+    here = {"probes": len(PROBES), "runs": runs_here}
+    return counts | here, [*said, f"{'runs':12}{runs_here:4}   in {top}"]
+
+
+def probes(name: Path | None) -> tuple[Any, list[str]]:
+    """All probes in short, or the whole definition of one; raises `BadInput` for another name."""
+    if name is not None:
+        one = definitions.definition(str(name))
+        return definitions.plain(one), definitions.lines(one)
+    found = definitions.definitions()
+    indent = max(len(one.name) for one in found) + 2
+    said = [
+        line
+        for one in found
+        for line in beside(f"{one.name:{indent}}", (one.short, one.source), columns())
+    ]
+    plain = [definitions.plain(one) for one in found]
+    return plain, [*said, "", "vitpos list probes NAME: the whole definition"]
 
 
 def columns() -> int:

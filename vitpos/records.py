@@ -13,6 +13,7 @@ from typing import Any
 from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
+from vitpos.probes import results
 from vitpos.runs import RunFolder
 
 STATUSES = (
@@ -49,8 +50,10 @@ class Record:
         return str(self.record.get("created") or "")
 
     def number(self, name: str) -> float | None:
-        """A number of its summary by name: `test/accuracy`, `cost/params`, `perf/train_seconds`."""
+        """A number by name: `test/accuracy`, `cost/params`, `perf/train_seconds`, `probe/...`."""
         first, _, last = name.partition("/")
+        if first == "probe":  # looked for only when it is asked for: most runs have none
+            return finite(results.numbers(self.path, self.summary.get("steps")).get(name))
         inside = part(self.summary, first).get(last) if first in ("cost", "perf") else None
         return finite(inside if inside is not None else part(self.summary, "metrics").get(name))
 

@@ -127,7 +127,11 @@ Compared = Annotated[
     ),
 ]
 Metric = Annotated[
-    str | None, typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params ...")
+    str | None,
+    typer.Option(help="test/accuracy, val/loss, test/accuracy@48, cost/params, probe/shuffle/drop"),
+]
+Direction = Annotated[
+    str | None, typer.Option("--direction", metavar="WAY", help="Which is better: up or down.")
 ]
 Where = Annotated[
     list[str] | None,

@@ -275,6 +275,35 @@ def evaluate(
 
 
 @app.command()
+def probe(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH... [KEY=VALUE]...",
+            help="Runs or folders of runs; what=shuffle,resolution images=1000 device=cpu ...",
+            autocompletion=complete_runs,
+        ),
+    ],
+    json: Json = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what was measured before.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Measure what trained networks make of position; `vitpos list probes` says how."""
+    from vitpos.plain import json_text
+    from vitpos.probes import asked as asking
+    from vitpos.probes import report
+
+    paths, asked = asking.asked(words)
+    from vitpos.terminal.screen import watching
+
+    with watching(quiet=json) as show:
+        from vitpos.probes import running
+
+        found = running.run(paths, asked, show.work, show.note, force=force)
+    say(json_text(report.plain(found)) if json else "\n".join(report.lines(found, paths)))
+
+
+@app.command()
 def rerun(
     path: RunPath,
     epochs: Annotated[

@@ -26,14 +26,16 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[embeddings|datasets|backbones|trainings|patches|studies|runs]",
+            metavar="[embeddings|datasets|backbones|trainings|patches|studies|probes|runs]",
             help="Nothing: what there is to list.",
             autocompletion=complete_groups,
         ),
     ] = None,
     path: Annotated[
         Path | None,
-        typer.Argument(help="Where to look for runs.", autocompletion=complete_runs),
+        typer.Argument(
+            help="Where to look for runs, or the name of a probe.", autocompletion=complete_runs
+        ),
     ] = None,
     bench: Annotated[
         Path | None,

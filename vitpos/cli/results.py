@@ -10,6 +10,7 @@ from vitpos.cli.arguments import (
     Allow,
     Baseline,
     Compared,
+    Direction,
     Format,
     GroupBy,
     Json,
@@ -41,6 +42,7 @@ def compare(
     at: Annotated[
         str | None, typer.Option(metavar="UNIT=N", help="epoch=20, images=50000 or seconds=60.")
     ] = None,
+    direction: Direction = None,
     where: Where = None,
     group_by: GroupBy = None,
     baseline: Baseline = None,
@@ -63,6 +65,7 @@ def compare(
     asked = comparison.Asked(
         metric=metric,
         at=at,
+        direction=direction,
         where=where or [],
         group_by=[key.strip() for key in (group_by or "").split(",") if key.strip()],
         baseline=baseline,

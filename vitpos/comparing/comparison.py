@@ -31,6 +31,7 @@ class Asked:
 
     metric: str | None = None  # None: that of the plan, else test/accuracy
     at: str | None = None  # epoch=20
+    direction: str | None = None  # up or down is better; None: as is usual for the metric
     where: Sequence[str] = ()
     group_by: Sequence[str] = ()
     baseline: str | None = None
@@ -62,7 +63,7 @@ def compare(paths: Sequence[Path], asked: Asked | None = None) -> Answer:
     allow = circumstances.allowed(asked.allow)
     found, configs = gather(paths), Configs()
     source = found.source
-    rules = judgement.judgement(source, asked.metric, asked.at)
+    rules = judgement.judgement(source, asked.metric, asked.at, asked.direction)
     everything = single(found.arms)
     if source is None or asked.metric or asked.at:
         readings.check(rules.reading, [run for arm in everything for run in arm.runs.values()])
@@ -76,6 +77,7 @@ def compare(paths: Sequence[Path], asked: Asked | None = None) -> Answer:
     runs = known.counted(known.arms)
     looked = count(source, rules, everything) if asked.is_look else looks.Looked(0, ())
     doubts = *circumstances.doubts(runs), *conditional(table), *often(looked, rules)
+    doubts = *doubts, *undirected(rules, asked.direction or source)
     return Answer(
         question=rules.question,
         metric=rules.reading.title,
@@ -154,6 +156,16 @@ def often(looked: looks.Looked, rules: Judgement) -> list[str]:
     if looked.times <= rules.looks:
         return []
     return [f"look {looked.times} of {rules.looks} declared: findings are more often false"]
+
+
+def undirected(rules: Judgement, said: object) -> list[str]:
+    """A warning if nobody said which way is better, and nobody can know."""
+    if said or rules.reading.has_direction:
+        return []
+    return [
+        f"more of {rules.reading.metric} need not be better: a verdict of better says that it is"
+        " more; --direction down turns that"
+    ]
 
 
 def remarks(found: Gathered, known: Compared) -> list[str]:

@@ -7,11 +7,13 @@ from typing import Any
 from vitpos.comparing.arms import Arm
 from vitpos.comparing.gathering import Source, thawed
 from vitpos.comparing.readings import Reading, reading
+from vitpos.errors import BadInput
 from vitpos.sweeps import frozen
 from vitpos.sweeps.plan import Member
 from vitpos.words import counted
 
 USUAL = "test/accuracy"
+DIRECTIONS = ("up", "down")
 JUDGED = ("metric", "direction", "alpha", "smallest_effect", "looks")  # of a design
 
 
@@ -27,18 +29,23 @@ class Judgement:
     looks: int
 
 
-def judgement(source: Source | None, metric: str | None, at: str | None) -> Judgement:
-    """The rules of a plan, but for the metric where another one is asked for."""
+def judgement(
+    source: Source | None, metric: str | None, at: str | None, direction: str | None = None
+) -> Judgement:
+    """The rules of a plan, but for the metric and the direction where others are asked for."""
+    if direction not in (None, *DIRECTIONS):
+        raise BadInput(f"--direction {direction}: must be up or down")
     if source is None:
         asked = reading(metric or USUAL, at)
-        return Judgement("", asked, asked.direction, 0.05, asked.smallest_effect, 1)
+        way = direction or asked.direction
+        return Judgement("", asked, way, 0.05, asked.smallest_effect, 1)
     design = source.plan.study.design
     asked = reading(metric or design.metric, at)
     own = asked.metric == design.metric
     return Judgement(
         design.question,
         asked,
-        design.direction if own else asked.direction,
+        direction or (design.direction if own else asked.direction),
         design.alpha,
         design.smallest_effect if own else asked.smallest_effect,
         design.looks,
@@ -57,6 +64,8 @@ def deviations(
     design = source.plan.study.design
     if rules.reading.metric != design.metric:
         yield f"metric {rules.reading.metric}, planned {design.metric}"
+    elif rules.direction != design.direction:
+        yield f"{rules.direction} is better, planned {design.direction}"
     if rules.reading.moment is not None:
         unit, count = rules.reading.moment
         yield f"at {unit}={count:g}, planned at the end"

@@ -3,12 +3,14 @@
 - of its summary: `test/accuracy`, `val/loss`, `cost/params`, `perf/images_per_second`;
 - of a later evaluation: `test/accuracy@48` on images of that size, `val/loss@fashion_mnist` on
   other data, `test/accuracy@fashion_mnist@48` both; the latest one of the finished network counts;
+- of a probe: `probe/shuffle/drop`, once `vitpos probe` has measured it;
 - of an epoch before the last: `val/accuracy` at `epoch=20`, `images=50000` or `seconds=60`. Test
   images are looked at once, at the end, so that none of their metrics has such a value.
 """
 
 import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,8 +20,15 @@ from typing import Any
 from vitpos import records
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
+from vitpos.probes import results
 from vitpos.records import Record, finite, part
 
+PROBE = "probe/"
+# Of probes, where more is better and where less is; of the rest nobody can say.
+BETTER_IN_PROBES = {
+    "up": ("accuracy", "consistency", "retention", "auc"),
+    "down": ("loss", "error"),
+}
 LOWER_IS_BETTER = ("loss", "seconds", "bytes", "params", "params_embedding", "flops_per_image")
 SPLITS = {"test": "test", "val": "validation", "train": "train"}
 EVALUATED = re.compile(r"(?P<split>test|val|train)/(?P<what>accuracy|loss)(@[\w.-]+){1,2}")
@@ -43,8 +52,16 @@ class Reading:
 
     @property
     def direction(self) -> str:
-        """Where better is: `up` or `down`."""
+        """Where better is: `up` or `down`; `up` where nobody can say."""
+        if self.metric.startswith(PROBE):
+            return "down" if self.metric.endswith(BETTER_IN_PROBES["down"]) else "up"
         return "down" if self.metric.partition("@")[0].endswith(LOWER_IS_BETTER) else "up"
+
+    @property
+    def has_direction(self) -> bool:
+        """Whether one way is better: an answer may owe much to position or little."""
+        known = tuple(end for ends in BETTER_IN_PROBES.values() for end in ends)
+        return not self.metric.startswith(PROBE) or self.metric.endswith(known)
 
     @property
     def smallest_effect(self) -> float:
@@ -154,6 +171,8 @@ def check(what: Reading, runs: Sequence[Record]) -> None:
     if what.moment is not None:
         unit, count = what.moment
         raise BadInput(f"no finished run has {what.metric} at {unit}={count:g}", "an earlier one")
+    if what.metric.startswith(PROBE):
+        raise unmeasured(what.metric, finished)
     if "@" in what.metric:
         found = sorted({name for run in finished for name in named(run)})
         hint = f"there is {', '.join(found[:8])}" if found else "`vitpos eval RUN image_size=48`"
@@ -165,6 +184,19 @@ def check(what: Reading, runs: Sequence[Record]) -> None:
     near = get_close_matches(what.metric, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
     raise BadInput(f"no finished run has the metric {what.metric}", hint)
+
+
+def unmeasured(metric: str, finished: Sequence[Record]) -> BadInput:
+    """What to say of a number that no probe found, or that nobody probed for."""
+    known = sorted({n for r in finished for n in results.numbers(r.path, r.summary.get("steps"))})
+    if not known:
+        place = shlex.quote(str(finished[0].path.parent))
+        return BadInput(f"no finished run was probed for {metric}", f"vitpos probe {place}")
+    near = get_close_matches(metric, known, n=3)
+    own = metric.rpartition("/")[0]
+    near = near or [name for name in known if name.startswith(own)][:6]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known[:6])} ..."
+    return BadInput(f"no finished run has {metric}", hint)
 
 
 def named(run: Record) -> Iterator[str]:

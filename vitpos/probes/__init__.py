@@ -30,6 +30,6 @@ PROBES = (
 )
 
 
-def probe(name: str) -> "Probe":
+def load(name: str) -> "Probe":
     """The probe of this name, one of `PROBES`."""
     return import_module(f"vitpos.probes.{name}").PROBE

@@ -1,0 +1,49 @@
+"""A finished run as the subject of probes: its network, its data, a machine."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vitpos import build, checkpoints, machine, plugins
+from vitpos.data.samples import Data, Report, silent
+from vitpos.data.sources import load
+from vitpos.errors import BadRun
+from vitpos.evaluate import restore
+from vitpos.probes.subject import Subject
+from vitpos.runs import RunFolder
+from vitpos.schema import Dataset
+
+LOADED: dict[str, Data] = {}  # of the runs of one study, which share it
+MOST = 4
+
+
+def data(dataset: Dataset, report: Report = silent) -> Data:
+    """The images of a data set, read once for all runs."""
+    name = repr(dataset)
+    if name not in LOADED:
+        if len(LOADED) >= MOST:
+            LOADED.clear()
+        LOADED[name] = load(dataset, report)
+    return LOADED[name]
+
+
+def subject(
+    folder: RunFolder, changes: Mapping[str, Any], limit: int, report: Report, note: Any
+) -> tuple[int, Subject]:
+    """The network as it was in the end, and at which step that is.
+
+    `changes` are of the machine, such as the device.
+    """
+    run, record = folder.run(), folder.record()
+    plugins.check(run.embedding)
+    usual = {"precision": record["machine"]["precision"]}
+    chosen = machine.prepare(replace(run, **(usual | dict(changes))))
+    saved = checkpoints.load(folder.checkpoints, note)
+    if saved is None:
+        raise BadRun(f"{folder.path} has no checkpoint yet", f"vitpos resume {folder.path}")
+    known = data(run.dataset, report)
+    if known.digest != record["data"]["digest"]:
+        note(f"{known.name} is not what the run was trained on: other images")
+    model = restore(build.network(run, len(record["data"]["classes"])), saved[1], chosen).eval()
+    mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
+    return saved[0], Subject(run, model, known.test, mean, std, chosen, limit)
