@@ -12,7 +12,6 @@ from vitpos.probes.layers import by_layer, finite, mean
 from vitpos.probes.probe import Found
 from vitpos.probes.subject import Subject
 from vitpos.probes.trace import Layer, traced
-from vitpos.shapes import Weights
 
 
 class AttentionDistance:
@@ -140,7 +139,7 @@ def side(images: Tensor, grid: Grid) -> tuple[float, float]:
     return images.shape[-2] / grid.rows, images.shape[-1] / grid.cols
 
 
-def entropy(weights: Weights) -> Tensor:
+def entropy(weights: Tensor) -> Tensor:
     """Of each row, in nats."""
     return torch.special.entr(weights).sum(-1)
 

@@ -48,11 +48,11 @@ class Leakage:
         first = layers[0]
         looked = [(first.entered[:, first.site.prefix :], first.grid)]
         looked += [(layer.cells, layer.grid) for layer in layers]
-        numbers: list[tuple[int, float]] = []
+        numbers: list[tuple[float, float]] = []
         arrays: dict[str, np.ndarray] = {}
         for label, (tokens, grid) in zip(labels(len(looked)), looked, strict=True):
             found = most(tokens)
-            numbers.append((int(found.max()) + 1, explained(found, grid)))
+            numbers.append((float(found.max()) + 1, explained(found, grid)))
             arrays[f"{label}/kinds"] = found.unflatten(0, grid).cpu().numpy()
             arrays[f"{label}/deviation"] = deviation(tokens).unflatten(0, grid).cpu().numpy()
         counts, r2 = zip(*numbers, strict=True)
