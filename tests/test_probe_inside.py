@@ -312,6 +312,12 @@ def test_waves_of_an_axial_rotation():
     np.testing.assert_allclose(found.arrays["layer0/kernel"][:, 2, 5], 1)
 
 
+def test_finds_the_rotation_among_others():
+    """Of strategies together, and inside of one that turns values."""
+    for names in ("learned1d+rope2d", "peg+alibi2d+rope2d", "rope_value", "harope"):
+        assert "layer1/waves" in measured("spectra", network(names)).arrays, names
+
+
 def test_a_sequence_turns_a_whole_row_downwards():
     """As many times as a row has columns."""
     waves = measured("spectra", network("rope1d"), height=24, width=40).arrays["layer0/waves"][0]

@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitpos.embeddings.base import Site
 from vitpos.grid import Grid
 from vitpos.probes import controls
 from vitpos.probes.layers import by_layer, finite, largest, last
 from vitpos.probes.places import cosines, effective_rank, nearness, row_plus_column
 from vitpos.probes.probe import Found
 from vitpos.probes.subject import Subject
+from vitpos.probes.trace import one
 from vitpos.probes.variance import sums
 
 ROUNDS = 4
@@ -48,16 +48,16 @@ class Similarity:
         """Tables, and mean tokens over shuffled images."""
         summed = sums(subject, controls.patches_shuffled(subject, ROUNDS))
         labels = ["start", *(f"layer{i}" for i in range(len(summed) - 1))]
-        tokens = [(one.places / one.images, one.grid) for one in summed]
+        tokens = [(sum_.places / sum_.images, sum_.grid) for sum_ in summed]
         found = [alike(table, grid) for table, grid in tokens]
         numbers: dict[str, float] = {}
         arrays: dict[str, np.ndarray] = {}
         for name in found[0]:
-            numbers |= by_layer(name, [one[name] for one in found], last, start=True)
+            numbers |= by_layer(name, [facts[name] for facts in found], last, start=True)
         for label, (table, grid) in zip(labels, tokens, strict=True):
             arrays |= tiles(label, table, grid)
-        grid, many = tokens[0][1], {}
-        for label, table in tables(subject).items():
+        many: dict[str, dict[str, float]] = {}
+        for label, (table, grid) in tables(subject).items():
             many[label] = alike(table, grid)
             arrays |= tiles(label, table, grid)
         for label, facts in many.items():
@@ -68,16 +68,15 @@ class Similarity:
         return Found(numbers, arrays)
 
 
-def tables(subject: Subject) -> dict[str, Tensor]:
-    """The vectors that a strategy brings in, by layer and name."""
-    model, grid = subject.model, controls.grid(subject)
-    found: dict[str, Tensor] = {}
-    for layer in range(model.position.trunk.depth):
+def tables(subject: Subject) -> dict[str, tuple[Tensor, Grid]]:
+    """The vectors that a strategy brings in, by layer and name, and the grid they are for."""
+    found: dict[str, tuple[Tensor, Grid]] = {}
+    for number, layer in enumerate(one(subject.model, subject.images(1))):
         with torch.no_grad():
-            views = model.position.views(Site(grid, layer, len(model.prefix)))
+            views = subject.model.position.views(layer.site)
         for name, view in views.items():
             if name.rpartition("/")[2] == "table":
-                found[f"layer{layer}/{name}"] = view.detach()
+                found[f"layer{number}/{name}"] = view.detach(), layer.grid
     return found
 
 

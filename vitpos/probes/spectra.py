@@ -1,13 +1,12 @@
 """Which waves the rotations of a strategy are made of, and what can be drawn with them."""
 
-from collections.abc import Iterator
 from math import pi
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vitpos.embeddings.base import PositionEmbedding, Site
+from vitpos.embeddings.base import Site
 from vitpos.embeddings.matrices import Turning
 from vitpos.embeddings.polar import Polar
 from vitpos.embeddings.rotary import Rotary
@@ -16,6 +15,7 @@ from vitpos.probes import controls
 from vitpos.probes.layers import by_layer, mean
 from vitpos.probes.probe import Found
 from vitpos.probes.subject import Subject
+from vitpos.probes.trace import Layer, one
 from vitpos.shapes import Waves
 
 STEP = 2.0**-8  # of a cell, for generators of matrices
@@ -53,43 +53,44 @@ class Spectra:
 
     def why_not(self, subject: Subject) -> str:
         """It needs rotations."""
-        missing = "" if any(rotations(subject.model.position)) else "nothing is turned by position"
-        return controls.too_small(subject) or missing
+        layers = one(subject.model, subject.images(1))
+        if not any(rotations(layer) for layer in layers):
+            return "nothing is turned by position"
+        return controls.too_small(subject)
 
     @torch.no_grad()
     def measure(self, subject: Subject) -> Found:
         """All layers; of several rotations, planes and drawings are taken together."""
-        grid, position = controls.grid(subject), subject.model.position
-        turning = list(rotations(position))
         rows: list[dict[str, float]] = []
         arrays: dict[str, np.ndarray] = {}
-        for layer in range(position.trunk.depth):
-            site = Site(grid, layer, 0)
-            waves = together([waves_of(rotation, site) for rotation in turning], dim=2)
-            basis = together([basis_of(rotation, site) for rotation in turning], dim=2)
-            drawn = drawing(basis, grid)
+        for number, layer in enumerate(one(subject.model, subject.images(1))):
+            turning = rotations(layer)
+            if not turning:
+                rows.append({})
+                continue
+            grid, site = layer.grid, layer.site._replace(prefix=0, content=None)
+            waves = together([waves_of(rotation, site) for rotation in turning])
+            drawn = drawing(together([basis_of(rotation, site) for rotation in turning]), grid)
             rows.append(facts(waves, drawn, grid) | {"commutator": commutator(turning, site)})
-            arrays[f"layer{layer}/waves"] = waves.permute(1, 2, 0).cpu().numpy()
-            arrays[f"layer{layer}/kernel"] = kernel(waves, grid).cpu().numpy()
-            arrays[f"layer{layer}/delta"] = drawn.unflatten(-1, grid).cpu().numpy()
+            arrays[f"layer{number}/waves"] = waves.permute(1, 2, 0).cpu().numpy()
+            arrays[f"layer{number}/kernel"] = kernel(waves, grid).cpu().numpy()
+            arrays[f"layer{number}/delta"] = drawn.unflatten(-1, grid).cpu().numpy()
         numbers: dict[str, float] = {}
-        for name in rows[0]:
-            numbers |= by_layer(name, [row[name] for row in rows], mean)
+        for name in max(rows, key=len):
+            numbers |= by_layer(name, [row.get(name, float("nan")) for row in rows], mean)
         return Found(numbers, arrays)
 
 
-def rotations(position: PositionEmbedding) -> Iterator[Rotation]:
-    """Whatever in a strategy turns vectors."""
-    for module in position.modules():
-        if isinstance(module, Rotary | Polar | Turning):
-            yield module
+def rotations(layer: Layer) -> list[Rotation]:
+    """Whatever turns vectors in a layer."""
+    every = [module for strategy in layer.speakers for module in strategy.modules()]
+    return [module for module in every if isinstance(module, Rotary | Polar | Turning)]
 
 
-def together(parts: list[Tensor], dim: int) -> Tensor:
+def together(parts: list[Tensor]) -> Tensor:
     """What several rotations have, side by side for as many heads as any has."""
     heads = max(part.shape[1] for part in parts)
-    wide = [part.expand(-1, heads, *part.shape[2:]) for part in parts]
-    return torch.cat(wide, dim=dim)
+    return torch.cat([part.expand(-1, heads, -1) for part in parts], dim=-1)
 
 
 def waves_of(rotation: Rotation, site: Site) -> Waves:

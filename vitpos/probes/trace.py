@@ -4,7 +4,7 @@ It listens and changes nothing: at the blocks, and where strategies are asked to
 for every strategy, whatever it does, and sees the numbers that the network itself computed with.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from vitpos.embeddings.base import Gather, PositionEmbedding, Site
 from vitpos.grid import Grid
 from vitpos.metrics import BATCH
 from vitpos.shapes import Images, Logits, Tokens, Weights
-from vitpos.vit import Block, ViT
+from vitpos.vit import ViT
 
 NUMBERS = 2**25  # of attention that are held at a time
 SPEAKS = ("tokens", "inputs", "values")  # where strategies are listened to
@@ -29,8 +29,10 @@ class Layer:
     """One block in one pass.
 
     `logits` include rotation, bias and the division by the root of the width; `weights` are those
-    that tokens are read with. Both are None unless they were asked for. Of a strategy that mixes
-    weights of its own into the softmax, logits are the logarithm of the mixture.
+    that tokens are read with. Both are None unless they were asked for, and where a block does not
+    attend. Of a strategy that mixes weights of its own into the softmax, logits are the logarithm
+    of the mixture. `speakers` are the strategies that had their say, each for itself where several
+    work together.
     """
 
     site: Site
@@ -39,6 +41,7 @@ class Layer:
     after: Tokens
     plain: Tokens  # what the strategy is given in front of queries and keys
     asked: Tokens  # what queries and keys are made of
+    speakers: Sequence[PositionEmbedding]
     logits: Logits | None
     weights: Weights | None
 
@@ -68,10 +71,12 @@ class Ear:
         self.attention = attention
         self.layers: list[Layer] = []
         self.heard: dict[str, Any] = {}
+        self.spoke: list[PositionEmbedding] = []
         self.within = False
 
     def hear(self, strategy: PositionEmbedding, speak: Callable[..., Any], *told: Any) -> Any:
         """Let a strategy speak; of strategies within others, only the outermost is noted."""
+        self.spoke.append(strategy)
         if self.within:
             return speak(*told)
         self.within = True
@@ -94,9 +99,16 @@ class Ear:
 
     def leave(self, block: nn.Module, told: tuple[Any, ...], said: Tokens) -> None:
         """A block is over."""
-        nothing = {"logits": None, "weights": None}
-        self.layers.append(Layer(**(nothing | self.heard | {"after": said})))
-        self.heard = {}
+        silence = {"plain": told[0], "asked": told[0], "logits": None, "weights": None}
+        known = silence | self.heard | {"after": said, "speakers": innermost(self.spoke)}
+        self.layers.append(Layer(**known))
+        self.heard, self.spoke = {}, []
+
+
+def innermost(spoke: list[PositionEmbedding]) -> list[PositionEmbedding]:
+    """Each once, without those that only let others speak."""
+    once = dict.fromkeys(spoke)
+    return [one for one in once if not any(m in once for m in one.modules() if m is not one)]
 
 
 def looked_at(strategy: PositionEmbedding, gather: Gather, site: Site) -> tuple[Logits, Weights]:
@@ -114,9 +126,8 @@ def listening(model: ViT, attention: bool = False) -> Iterator[list[Layer]]:
     """A list that fills while the network runs, one layer for each block in the order they run."""
     ear = Ear(attention)
     strategies = [m for m in model.modules() if isinstance(m, PositionEmbedding)]
-    blocks = [module for module in model.modules() if isinstance(module, Block)]
-    handles = [block.register_forward_pre_hook(ear.enter) for block in blocks]
-    handles += [block.register_forward_hook(ear.leave) for block in blocks]
+    handles = [block.register_forward_pre_hook(ear.enter) for block in model.blocks]
+    handles += [block.register_forward_hook(ear.leave) for block in model.blocks]
     try:
         for strategy in strategies:
             for name in SPEAKS:
@@ -138,20 +149,27 @@ def traced(model: ViT, images: Images, *, attention: bool = False) -> Iterator[l
         yield layers
 
 
+def one(model: ViT, images: Images) -> list[Layer]:
+    """All layers of the first image, attention too."""
+    with torch.no_grad(), listening(model, attention=True) as layers:
+        model(images[:1])
+    return layers
+
+
 def size(model: ViT, images: Images) -> int:
     """Images of a pass whose attention is held."""
-    (layers,) = traced(model, images[:1])
-    heads = [m.attention.heads for m in model.modules() if isinstance(m, Block)]
-    each = sum(h * layer.after.shape[1] ** 2 for h, layer in zip(heads, layers, strict=True))
-    return max(1, min(BATCH, NUMBERS // each))
+    held = [layer.weights for layer in one(model, images)]
+    each = sum(weights.numel() for weights in held if weights is not None)
+    return max(1, min(BATCH, NUMBERS // max(1, each)))
 
 
 def obstacle(model: ViT, images: Images) -> str:
     """Why attention between all cells of one grid cannot be looked at; empty if it can."""
-    with torch.no_grad(), listening(model, attention=True) as layers:
-        model(images[:1])
+    layers = one(model, images)
     for number, layer in enumerate(layers):
         tokens = layer.site.prefix + layer.grid.cells
-        if layer.weights is None or layer.weights.shape[-1] != tokens:
+        if layer.weights is None:
+            return f"block {number} does not attend"
+        if layer.weights.shape[-1] != tokens:
             return f"block {number} does not attend to all of its grid at once"
     return ""
