@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "hydra", "omegaconf", "numpy", "tensorboard", "rich", "torchvision", "PIL"}
-QUICK = ("--help", "--version", "list", "list embeddings", "list runs --json")
+QUICK = ("--help", "--version", "list", "list embeddings", "list runs --json", "list probes")
 
 
 def start(words, *options):

@@ -17,6 +17,7 @@ from vitpos.boards import board, placing
 from vitpos.boards.logdir import HIGH, LOW, METRICS, Logdir
 from vitpos.durable import read_json, write_json
 from vitpos.errors import BadInput, BadRun
+from vitpos.probes import results
 from vitpos.statistics import mean_interval
 from vitpos.sweeps import frozen, studies
 from vitpos.sweeps.plan import plan
@@ -281,3 +282,23 @@ def test_safe_names_are_one_folder(name):
     assert not safe.startswith(".")
     assert len(safe.encode()) <= placing.LONGEST + 7
     assert safe == name or safe != placing.safe(f"{name}?")
+
+
+def test_shows_what_probes_found(tmp_path, outputs):
+    """Short numbers of each run, a mean over seeds with its interval, columns of the table."""
+    for seed, path in enumerate(sorted((outputs / "turn").glob("*rope2d-s[0-2]-*"))):
+        numbers = {"probe/shuffle/drop": 0.5 + seed / 8, "probe/shuffle/grid2/drop": 0.25}
+        entry = {"weights": {"step": 12, "sha256": ""}, "numbers": numbers}
+        results.add(path, "shuffle", entry, {})
+    top = tmp_path / "top"
+    top.mkdir()
+    view(top, outputs)
+    own = scalars(top / "turn" / "mnist5k-rope2d" / "s01")
+    mean = scalars(top / "turn" / "mnist5k-rope2d" / "mean")
+    tags = [metric.name.tag for metric in experiment(top).metric_infos]
+
+    assert own["probe/shuffle/drop"] == [(12, 0.625)]
+    assert "probe/shuffle/grid2/drop" not in own
+    assert mean["probe/shuffle/drop"] == [(12, 0.625)]
+    assert mean["interval/probe/shuffle/drop/low"][0][1] < 0.625
+    assert "probe/shuffle/drop" in tags

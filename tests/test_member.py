@@ -17,7 +17,7 @@ from vitpos.errors import Locked, Paused
 from vitpos.records import read
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
-from vitpos.sweeps import claims, failures, frozen, member, progress, resuming
+from vitpos.sweeps import claims, failures, frozen, member, progress, resuming, stock
 from vitpos.sweeps import plan as plans
 from vitpos.sweeps.plan import Plan
 
@@ -65,6 +65,28 @@ def test_runs_and_evaluates_what_was_frozen(plan, tmp_path, monkeypatch):
         ("fashion_mnist", 35), ("mnist5k", 35)]  # fmt: skip
     assert Lines(found.path / "evaluations.jsonl").read() == rows
     assert list((tmp_path / claims.FOLDER).iterdir()) == []
+
+
+def test_probes_what_was_frozen(made, tmp_path, monkeypatch):
+    """After the training, once; until then the member is not finished."""
+    study = replace(made.study, then=(), probes=("shuffle", "knockout"))
+    members = tuple(replace(m, study=study) for m in made.members)
+    plan = inside(Plan(study, members), tmp_path)
+    monkeypatch.setattr("vitpos.probes.loading.load", few)
+    path = frozen.freeze(plan)
+    again = frozen.thaw(path).members[3]
+    with monkeypatch.context() as patch:
+        patch.setattr(member, "probe", lambda member, path: None)
+        work(path, 3)
+    found = progress.begun(again)
+
+    assert again.study.probes == ("shuffle", "knockout")
+    assert progress.probes(again, found.path) == ["shuffle", "knockout"]
+    assert stock.state(again, found).detail == "without its evaluations"
+    work(path, 3)
+    assert progress.probes(again, found.path) == []
+    assert stock.state(again, found).kind == "finished"
+    assert found.number("probe/shuffle/drop") is not None
 
 
 def test_pauses_after_an_epoch_and_goes_on(plan, tmp_path_factory):

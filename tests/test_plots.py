@@ -10,7 +10,9 @@ from drawn_answers import answer, row, run, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from run_folders import composed
 
+from vitpos import config
 from vitpos.durable import Lines
 from vitpos.errors import BadInput
 from vitpos.plots import draw as drawing
@@ -18,6 +20,7 @@ from vitpos.plots import style
 from vitpos.plots.draw import KINDS, draw
 from vitpos.plots.request import Wanted
 from vitpos.plots.scene import Scene
+from vitpos.probes import results
 from vitpos.statistics import mean_interval
 
 SEEDS = [0.7, 0.75, 0.72]
@@ -380,3 +383,23 @@ def test_a_diverged_loss_does_not_press_the_others_flat(tmp_path):
     (axes,) = drawn("curves", answer([row([*runs, lost], "a", None)])).figure.axes
 
     assert axes.get_ylim()[1] < 1.2
+
+
+def test_protocols_of_the_probe_are_drawn_apart(tmp_path):
+    """Mean over seeds with a band, the size of the training marked, the rule of each arm named."""
+    of = small(tmp_path, {"a": SEEDS})
+    for seed, one in enumerate(of.rows[0].runs):
+        found = {14: 0.25, 28: 0.75, 56: 0.5 + seed / 8}
+        numbers = {f"probe/resolution/resize{s}/accuracy": y for s, y in found.items()}
+        numbers["probe/resolution/ntk/resize98/accuracy"] = 0.125
+        weights = {"step": one.summary["steps"], "sha256": ""}
+        results.add(one.path, "resolution", {"weights": weights, "numbers": numbers}, {})
+        (one.path / "config.yaml").write_text(config.dump(composed("embedding=rope2d")))
+    found = drawn("resize", of)
+    (axes,) = found.figure.axes
+
+    assert lines(axes)["a"] == ([14, 28, 56], pytest.approx([0.25, 0.75, 0.625]))
+    assert axes.collections
+    assert [28.0, 28.0] in [list(line.get_xdata()) for line in axes.get_lines()]
+    assert "On other grids a: extrapolate" in found.caption
+    assert "no run was probed" in str(KINDS["canvas"](Scene(of), Wanted()))

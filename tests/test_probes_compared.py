@@ -42,7 +42,8 @@ def test_are_compared_as_accuracy_is(study: Path) -> None:
     assert list(best.values) == [0, 1, 2]
     assert best.mean == pytest.approx(0.61)
     assert best.interval is not None
-    assert best.verdict == "better"
+    assert best.difference is not None
+    assert best.difference.verdict == "better"
 
 
 @pytest.mark.parametrize(

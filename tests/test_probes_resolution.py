@@ -93,6 +93,7 @@ def test_measures_the_sizes_that_are_asked_for() -> None:
     found = load("resolution").measure(probing.subject("rope2d", images=4, sizes="33,97"))
 
     assert found.arrays["resize_sizes"].tolist() == [32, 96]
+    assert not any("_" in name for name in found.numbers)
 
 
 @settings(max_examples=20, deadline=None)

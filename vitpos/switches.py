@@ -87,6 +87,18 @@ def flat(options: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def on_new_grid(embedding: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the strategies of a run do on a grid that is not that of the training."""
+    said = []
+    for options in embedding.values():
+        if "new_grid" in options and "resample" not in options:
+            said.append(str(options["new_grid"]))
+        elif "resample" in options:
+            antialias = ", antialiased" if options.get("antialias") else ""
+            said.append(f"table resized {options['resample']}{antialias}")
+    return " + ".join(said) or "any"
+
+
 def problems(name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the switches of one strategy."""
     for key, value in flat(options).items():

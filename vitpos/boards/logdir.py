@@ -17,7 +17,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vitpos.boards import board, columns, curves, events, placing, replay
+from vitpos import records
+from vitpos.boards import board, columns, curves, events, placing, probed, replay
 from vitpos.boards.columns import Column, Value
 from vitpos.boards.curves import Curve
 from vitpos.boards.guide import guide
@@ -85,7 +86,8 @@ class Logdir:
     def root(self) -> None:
         """What holds for all runs."""
         self.columns = columns.varying(list(self.configs.values()))
-        table = events.experiment(self.columns, METRICS)
+        runs = [run for group in self.groups.values() for run in group.runs]
+        table = events.experiment(self.columns, METRICS | probed.columns(runs))
         about = [
             events.margins({f"{name}, mean of seeds": band(name) for name in curves.METRICS}),
             events.markdown("about", guide(list(self.groups.values()))),
@@ -123,7 +125,10 @@ class Logdir:
         started = run.record.get("started")
         began = started if isinstance(started, int | float) and math.isfinite(started) else START
         session = events.session(row, began, columns.shown(self.values[group.name], self.columns))
-        own = events.packed([events.summary(START, 0, [session])])
+        said = [events.scalar(*number) for number in probed.numbers(run).items()]
+        step = int(records.finite(run.summary.get("steps")) or 0)
+        told = [events.summary(START, 0, [session]), events.summary(START, step, said)]
+        own = events.packed(told if said else told[:1])
         (place / OURS).write_bytes(self.head + own)
         self.places[run.path] = place
         return place
@@ -145,7 +150,8 @@ class Logdir:
         rows = [rows for run in group.finished if (rows := self.rows(run))]
         last = max((int(row["step"]) for own in rows for row in own[-1:]), default=0)
         ends = [[{"step": last, **end(run)}] for run in group.finished]
-        found = [*curves.curves(rows), *curves.curves(ends, curves.ENDS)]
+        names = *curves.ENDS, *probed.columns(group.finished)
+        found = [*curves.curves(rows), *curves.curves(ends, names)]
         if not found:
             return
         place = self.top / group.study / group.arm / MEAN
@@ -199,7 +205,7 @@ def facts(group: Group) -> list[events.Message]:
 def end(run: Record) -> dict[str, float]:
     """What a run reached at its end."""
     found = {name: run.number(name) for name in curves.ENDS}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None} | probed.numbers(run)
 
 
 def by_step(found: Sequence[Curve]) -> list[tuple[int, list[events.Message]]]:

@@ -83,7 +83,11 @@ def compare(
 def plot(
     paths: Compared = None,
     what: Annotated[
-        str | None, typer.Option(metavar="WHAT,WHAT", help="curves, seeds, pareto, resolution.")
+        str | None,
+        typer.Option(
+            metavar="WHAT,WHAT",
+            help="curves, seeds, pareto, resolution; of probes: resize, canvas, patch.",
+        ),
     ] = None,
     metric: Metric = None,
     x: Annotated[

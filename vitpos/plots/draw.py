@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,13 @@ AXES = {
     "epochs": "epochs",
     "images": "images seen",
     "seconds": "seconds of training",
+}
+
+
+PROTOCOLS = {
+    "resize": "resized images",
+    "canvas": "images on larger canvases",
+    "patch": "resized images and patches",
 }
 
 
@@ -75,19 +83,43 @@ def resolution(scene: Scene, wanted: Wanted) -> Drawn | str:
     panels = panels_of(scene, lambda row, name: series.resolution(row, name, metric))
     if not panels:
         return "no run was evaluated at another size, as `vitpos eval RUN image_size=48` does"
+    title = scene.title(words(metric) + " against resolution")
+    axes = "image size (pixels)", axis(metric), is_share(metric)
+    return against_size(scene, panels, title, axes, named("resolution", metric))
+
+
+def probed(scene: Scene, wanted: Wanted, protocol: str) -> Drawn | str:
+    """Accuracy by one protocol of the probe `resolution`; how each arm meets a grid is named."""
+    panels = panels_of(scene, lambda row, name: series.probed(row, name, protocol))
+    if not panels:
+        return "no run was probed for it, as `vitpos probe RUN what=resolution` does"
+    title = scene.title(f"accuracy, {PROTOCOLS[protocol]}")
+    axes = "image size (pixels)", "accuracy (%)", True
+    rules = {name: scene.rule(row) for rows in scene.groups.values() for name, row in rows}
+    drawn = [name for name in lines.labels(panels) if rules.get(name)]
+    methods = "; ".join(f"{name}: {rules[name]}" for name in drawn)
+    told = "" if protocol == "patch" or not drawn else f"On other grids {methods}"
+    return against_size(scene, panels, title, axes, named("probe-resolution", protocol), told)
+
+
+def against_size(
+    scene: Scene,
+    panels: Sequence[lines.Panel],
+    title: str,
+    axes: tuple[str, str, bool],
+    name: str,
+    *told: str,
+) -> Drawn:
+    """Lines over image sizes, with the size of the training marked."""
     all_lines = [line for panel in panels for line in panel.lines]
     ticks = sorted({x for line in all_lines for trace in line.traces for x in trace.points})
     trained = {records.finite(run.summary.get("image_size")) for run in scene.runs} - {None}
     mark = trained.pop() if len(trained) == 1 else None
-    told = "Dotted: the size of the training" if mark is not None else ""
-    title = scene.title(words(metric) + " against resolution")
+    dotted = "Dotted: the size of the training" if mark is not None else ""
     colours = lines.told(panels, scene.baseline, words(scene.answer.metric))
-    caption = scene.caption(band([line.n for line in all_lines]), colours, told)
-    frame = lines.Frame(
-        title, caption, "image size (pixels)", axis(metric), is_share(metric), tuple(ticks), mark
-    )
-    figure = lines.picture(panels, scene.baseline, frame)
-    return Drawn(named("resolution", metric), figure, title, caption)
+    caption = scene.caption(band([line.n for line in all_lines]), colours, dotted, *told)
+    frame = lines.Frame(title, caption, *axes, tuple(ticks), mark)
+    return Drawn(name, lines.picture(panels, scene.baseline, frame), title, caption)
 
 
 def panels_of(scene: Scene, made: Callable[[Row, str], series.Line | None]) -> list[lines.Panel]:
@@ -159,6 +191,7 @@ KINDS: dict[str, Callable[[Scene, Wanted], Drawn | str]] = {
     "seeds": seeds,
     "pareto": pareto,
     "resolution": resolution,
+    **{protocol: partial(probed, protocol=protocol) for protocol in PROTOCOLS},
 }
 
 

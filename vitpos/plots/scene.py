@@ -1,14 +1,18 @@
 """What all pictures of an answer share: names of its arms, conditions, and what must be told."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from vitpos import records
 from vitpos.comparing.answer import Answer, Row
 from vitpos.comparing.circumstances import dataset, epochs, machine
+from vitpos.errors import BadRun
 from vitpos.plots.style import shown
 from vitpos.records import Record
+from vitpos.switches import on_new_grid
 
 SPLITS = {"val": "validation"}
 UNITS = {"accuracy": " (%)"}
@@ -108,6 +112,13 @@ class Scene:
                         yield f"{name} {'seed' if len(seeds) == 1 else 'seeds'} " + (
                             f"{', '.join(map(str, seeds))} ({reason})"
                         )
+
+    def rule(self, row: Row) -> str:
+        """How an arm meets a grid that it was not trained on; empty if that cannot be read."""
+        for run in row.runs:
+            with suppress(BadRun):
+                return shown(on_new_grid(records.settings(run.path)["embedding"]), 60)
+        return ""
 
     def measured_on(self) -> str:
         """The machines behind speeds and memory."""

@@ -1,5 +1,6 @@
 """The numbers of a line: what each seed went through, their mean, and how sure it is."""
 
+import re
 import statistics as plain
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from vitpos import records
 from vitpos.comparing import readings
 from vitpos.comparing.answer import Row
 from vitpos.errors import BadRun
+from vitpos.probes import results
 from vitpos.records import Record, part
 from vitpos.runs import RunFolder
 from vitpos.statistics import Interval, mean_interval
@@ -100,6 +102,19 @@ def resolution(row: Row, label: str, metric: str) -> Line | None:
         traces.append(Trace(run.seed, points, counts=True))
     made = line(label, traces)
     return made if made and len({x for t in made.traces for x in t.points}) > 1 else None
+
+
+def probed(row: Row, label: str, protocol: str) -> Line | None:
+    """Accuracy by a protocol of the probe `resolution`, against pixels; None if none was probed."""
+    name = re.compile(rf"probe/resolution/{protocol}(\d+)/accuracy")
+    traces = []
+    for run in row.runs:
+        finished = run.status == "finished"
+        told = results.numbers(run.path, run.summary.get("steps")) if finished else {}
+        found = {int(m[1]): y for key, y in told.items() if (m := name.fullmatch(key))}
+        points = {float(size): (float(size), value) for size, value in sorted(found.items())}
+        traces.append(Trace(run.seed, points, counts=True))
+    return line(label, traces)
 
 
 def sizes(run: Record, metric: str) -> dict[int, float]:

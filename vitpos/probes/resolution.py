@@ -40,7 +40,7 @@ class Resolution:
     `P56/accuracy` is that of protocol P at 56 pixels, `P56/retention` its ratio to the accuracy at
     the size of the training; `P_auc` is the area under accuracy over the logarithm of the size, by
     trapezoids, divided by its width; `P_retention` is `P_auc` divided by the accuracy at the size
-    of the training.
+    of the training. Neither is given for `sizes=`, so that areas are of the same sizes in all runs.
 
     The strategy meets a new grid by the rule of its file. `rule=ntk` adds the curves of another one
     (interpolate, extrapolate, rescale, pi, ntk, yarn, bicubic, bilinear, corners, nearest): the
@@ -76,6 +76,12 @@ class Resolution:
         own, numbers = subject.run.dataset.size, dict[str, float]()
         for protocol, curve in curves.items():
             numbers |= named(before + protocol, curve, own)
+            if len(curve) > 1 and "sizes" not in subject.asked:  # an area is of the usual sizes
+                area = under(curve)
+                numbers[f"{before}{protocol}_auc"] = area
+                numbers |= (
+                    {f"{before}{protocol}_retention": area / curve[own]} if curve[own] else {}
+                )
         return Found(numbers, arrays(curves))
 
 
@@ -147,15 +153,11 @@ def by_patch(subject: Subject, model: ViT) -> Curve:
 
 
 def named(protocol: str, curve: Curve, own: int) -> dict[str, float]:
-    """The numbers of a curve."""
+    """The numbers of each size."""
     found = {f"{protocol}{size}/accuracy": accuracy for size, accuracy in curve.items()}
-    if len(curve) > 1:
-        area = under(curve)
-        found[f"{protocol}_auc"] = area
-        if curve[own]:
-            found[f"{protocol}_retention"] = area / curve[own]
-            others = {size: value for size, value in curve.items() if size != own}
-            found |= {f"{protocol}{s}/retention": v / curve[own] for s, v in others.items()}
+    if curve[own]:
+        others = {size: value for size, value in curve.items() if size != own}
+        found |= {f"{protocol}{s}/retention": v / curve[own] for s, v in others.items()}
     return found
 
 

@@ -13,18 +13,6 @@ from vitpos.vit import ViT
 INTERPOLATE = ("rescale", "pi")  # of coordinates: into the range of the training
 
 
-def declared(embedding: Mapping[str, Mapping[str, Any]]) -> str:
-    """What a run's strategies do on another grid, by the values of their switches."""
-    said = []
-    for options in embedding.values():
-        if "new_grid" in options:
-            said.append(str(options["new_grid"]))
-        elif "resample" in options:
-            antialias = ", antialias" if options.get("antialias") else ""
-            said.append(f"table resized {options['resample']}{antialias}")
-    return " + ".join(said) or "any grid"
-
-
 def allowed(options: Mapping[str, Any], switch: str) -> tuple[str, ...]:
     """The values that a strategy takes for a switch that it has."""
     rule = (options.get("_needs_") or {}).get(switch) or SWITCHES[switch].rules

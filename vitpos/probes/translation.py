@@ -28,7 +28,7 @@ class Translation:
     - `F/shift7/accuracy`: of images shifted by 7 pixels;
     - `F/shift7/consistency`: P[the answer is that of the image as it is], right or wrong;
     - `F/whole_consistency`, `F/sub_consistency`: means over the shifts of each kind;
-    - `consistency`: of all shifts with the first fill that is asked for.
+    - `consistency`: of all shifts with the first fill, unless other fills are asked for.
 
     With `circular` fill and whole patches, a network without position whose patches do not overlap
     gives the same answer but for rounding.
@@ -67,7 +67,7 @@ class Translation:
             for kind, some in (("whole", whole), ("sub", sub)):
                 if some:
                     numbers[f"{fill}/{kind}_consistency"] = fmean(fmean(same[s]) for s in some)
-            if fill == fills[0]:
+            if fill == fills[0] and "fill" not in subject.asked:
                 numbers["consistency"] = fmean(map(fmean, same.values()))
             found[f"{fill}_accuracy"] = np.array(list(right.values()))
             found[f"{fill}_consistency"] = np.array(list(same.values()))

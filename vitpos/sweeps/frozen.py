@@ -42,12 +42,14 @@ def digest(plan: Plan) -> str:
 
 
 def declared(study: Study) -> dict[str, Any]:
-    """What only some plans have: a rule for early stopping, and the tuning before it."""
+    """What only some plans have: early stopping, the tuning before it, probes after it."""
     found: dict[str, Any] = {}
     if study.stopping is not None:
         found["stopping"] = asdict(study.stopping)
     if study.tuned is not None:
         found["tuned"] = dict(study.tuned)
+    if study.probes:
+        found["probes"] = list(study.probes)
     return found
 
 
@@ -131,6 +133,7 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         tuple(seeds),
         stopping,
         tuned=tuned,
+        probes=tuple(data.get("probes", ())),
     )
     members = []
     for seed in study.seeds:

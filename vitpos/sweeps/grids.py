@@ -178,7 +178,7 @@ def designed(grid: Grid, usual: Mapping[str, Any]) -> Design:
     falls = any(word in str(data["metric"]) for word in FALLING)
     data.setdefault("direction", "down" if falls else "up")
     design = typed(Design, data, "", problems.append)
-    studies.judged(data["metric"], (), problems.append)
+    studies.judged(data["metric"], (), (), problems.append)
     if problems:
         raise BadInput.all_of(problems)
     return design

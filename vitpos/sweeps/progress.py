@@ -1,7 +1,7 @@
 """How far a study is, and what to type for the rest of it."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from vitpos import identities, plugins, records
 from vitpos.durable import Lines
 from vitpos.errors import BadRun
+from vitpos.probes import results
 from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.sweeps.plan import Member, Plan, spelled
@@ -89,6 +90,16 @@ def evaluations(member: Member, path: Path, done: list[dict[str, Any]]) -> list[
     ]
 
 
+def probes(member: Member, path: Path) -> list[str]:
+    """Those that the study asks for and that were not measured."""
+    if not member.study.probes:
+        return []
+    known: Collection[str] = ()
+    with suppress(BadRun):
+        known = results.read(path)
+    return [name for name in member.study.probes if name not in known]
+
+
 def rows(path: Path) -> list[dict[str, Any]]:
     """The evaluations of a run so far; none if they cannot be read."""
     with suppress(BadRun):
@@ -106,6 +117,8 @@ def commands(plan: Plan) -> Iterator[str]:
         if before and before.status != "finished":
             todo = [["resume", str(path)]]
         rest = evaluations(member, path, rows(path) if before else [])
+        if names := probes(member, path):
+            rest.append(["probe", str(path), f"what={','.join(names)}"])
         if before and before.status == "finished":
             todo = [] if rest else todo
         line = " && ".join(map(typed, todo + rest))

@@ -21,9 +21,9 @@ def state(member: Member, run: Record | None) -> State:
 
 
 def lacking(member: Member, run: Record) -> bool:
-    """Whether evaluations that the study asks for are missing."""
+    """Whether evaluations or probes that the study asks for are missing."""
     done = progress.rows(run.path) if member.study.then else []
-    return bool(progress.evaluations(member, run.path, done))
+    return bool(progress.evaluations(member, run.path, done) or progress.probes(member, run.path))
 
 
 def value(member: Member, run: Record) -> float | None:

@@ -11,6 +11,7 @@ A file of `configs/study/`, ours or a plugin's, is plain data, read before anyth
     seeds: 5                  seeds 0 to 4, in every arm
     metric, direction, alpha, smallest_effect, looks
     then: {image_size: [...]} evaluations of the finished runs
+    probes: [shuffle, ...]    what is measured on them afterwards, as `vitpos probe` does
     tune, stopping            of `rules`: numbers chosen for each arm, arms stopped early
 
 An axis is a list of values of one key, or a mapping of names to overrides. A key
@@ -28,6 +29,7 @@ from typing import Any
 from vitpos import config
 from vitpos.errors import BadInput, BadRun, Problem
 from vitpos.plain_yaml import read_yaml
+from vitpos.probes import PROBES
 from vitpos.schema import value
 from vitpos.sweeps import rules
 from vitpos.sweeps.rules import Stopping, Tuning
@@ -39,7 +41,9 @@ Report = Callable[[Problem], None]
 NAMED = ("base", "grid", "arms", "without", "then")  # what holds named values, and may be left out
 TYPED = "the command line"  # the source of a study that is no file
 OURS = ("study", "name", "seed")  # keys of a run that the study itself sets
-METRIC = re.compile(r"(train|val|test|cost|perf)/\w+(@(?P<size>\d+))?")
+METRIC = re.compile(
+    r"(train|val|test|cost|perf)/\w+(@(?P<size>\d+))?|probe/(?P<probe>\w+)(/[\w.]+)+"
+)
 EVALUATED = ("image_size", "split", "dataset")
 SPLITS = ("train", "validation", "test")
 
@@ -80,6 +84,7 @@ class Study:
     stopping: Stopping | None = None
     tune: Tuning | None = None  # what would be tuned; a plan has none
     tuned: Mapping[str, Any] | None = None  # of a plan: what was chosen, and how
+    probes: tuple[str, ...] = ()  # measured on finished runs
 
 
 def is_path(name: str) -> bool:
@@ -131,7 +136,7 @@ def study(name: str, data: Any, report: Report) -> Study | None:
         report(Problem("it must hold named values"))
         return None
     parts = {key: mapping(key, data.get(key), report) for key in NAMED}
-    aside = {"every", "baseline", "tune", "stopping", *NAMED}
+    aside = {"every", "baseline", "tune", "stopping", "probes", *NAMED}
     design = typed(Design, {k: v for k, v in data.items() if k not in aside}, "", report)
     choices = everything(data.get("every"), parts["without"], report)
     choices |= named(parts["arms"], choices, report)
@@ -142,14 +147,15 @@ def study(name: str, data: Any, report: Report) -> Study | None:
         if any(key in arm.overrides for arm in arms):
             report(Problem(f"{key} is set by the study"))
     then = evaluations(parts["then"], report)
-    judged(data.get("metric"), then, report)
+    probes = measured(data.get("probes"), report)
+    judged(data.get("metric"), then, probes, report)
     tune = rules.tuning(data.get("tune"), report)
     stopping = rules.stopping(data.get("stopping"), "stopping", report)
     if design is None:
         return None
     without = {k: str(v) for k, v in parts["without"].items()}
     seeds = tuple(range(design.seeds))
-    return Study(name, design, arms, without, then, seeds, stopping, tune)
+    return Study(name, design, arms, without, then, seeds, stopping, tune, probes=probes)
 
 
 def mapping(key: str, found: Any, report: Report) -> Options:
@@ -248,13 +254,26 @@ def evaluations(then: Options, report: Report) -> tuple[Options, ...]:
     return tuple(dict(chosen) for chosen in product(*pairs) if chosen)
 
 
-def judged(metric: Any, then: Sequence[Options], report: Report) -> None:
+def measured(probes: Any, report: Report) -> tuple[str, ...]:
+    """The probes of the finished runs."""
+    if not isinstance(probes, list | None):
+        report(Problem(f"probes = {probes}: must be a list of names", "`vitpos list probes`"))
+        return ()
+    for name in probes or []:
+        if name not in PROBES:
+            report(unknown("probe", name, PROBES))
+    return tuple(map(str, probes or []))
+
+
+def judged(metric: Any, then: Sequence[Options], probes: Sequence[str], report: Report) -> None:
     """The metric is one that the runs will have; that it is missing is said elsewhere."""
     found = METRIC.fullmatch(str(metric))
     if metric is not None and not found:
         report(Problem(f"metric = {metric}: must be like test/accuracy or test/accuracy@48"))
     elif found and found["size"] and int(found["size"]) not in {e.get("image_size") for e in then}:
         report(Problem(f"metric = {metric}: then.image_size has no {found['size']}"))
+    elif found and found["probe"] and found["probe"] not in probes:
+        report(Problem(f"metric = {metric}: probes has no {found['probe']}"))
 
 
 def unknown(what: str, name: Any, known: Iterable[str]) -> Problem:
