@@ -26,11 +26,15 @@ class Attend:
         self.scale, self.implementation = scale, implementation
         self.known: Weights | None = None
 
+    def logits(self) -> Logits:
+        """What the softmax is of."""
+        logits: Logits = (self.q * self.scale) @ self.k.mT
+        return logits if self.bias is None else logits + self.bias
+
     def weights(self) -> Weights:
         """The softmax itself, computed once."""
         if self.known is None:
-            logits = (self.q * self.scale) @ self.k.mT
-            self.known = softmax(logits if self.bias is None else logits + self.bias)
+            self.known = softmax(self.logits())
         return self.known
 
     def __call__(self, v: Heads) -> Heads:

@@ -172,6 +172,10 @@ class PositionEmbedding(nn.Module):
         """Inside attention: what each token reads, by default the gathered values."""
         return gather(v)
 
+    def reads(self, weights: Weights, site: Site) -> Weights:
+        """The weights by which `values` reads, for who looks at them; `weights` are the softmax."""
+        return weights
+
     def inside(self, site: Site) -> Inside | None:
         """All that `heads` and `logits` do at this site, in numbers; None if that cannot be said.
 

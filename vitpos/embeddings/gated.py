@@ -5,12 +5,13 @@ from math import isqrt
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
 from vitpos.embeddings.base import Gather, PositionEmbedding, Site, Trunk
 from vitpos.embeddings.coordinates import Coordinates
-from vitpos.shapes import Bias, Heads
+from vitpos.shapes import Bias, Heads, Weights
 
 
 class Gated(PositionEmbedding):
@@ -61,10 +62,21 @@ class Gated(PositionEmbedding):
         read = gather(v)
         if site.layer >= self.gated:
             return read
-        gate = self.gates[site.layer].float().sigmoid()[:, None, None]
         placed = F.pad(self.attention(site).to(v) @ v[:, :, site.prefix :], (0, 0, site.prefix, 0))
-        gates = F.pad(gate.expand(-1, site.grid.cells, -1), (0, 0, site.prefix, 0)).to(read)
+        gates = self.shares(site).to(read)
         return (1 - gates) * read + gates * placed.to(read)
+
+    def shares(self, site: Site) -> Float[Tensor, "heads tokens 1"]:
+        """How much each token reads by position: its gate, nothing for prefix tokens."""
+        gate = self.gates[site.layer].float().sigmoid()[:, None, None]
+        return F.pad(gate.expand(-1, site.grid.cells, -1), (0, 0, site.prefix, 0))
+
+    @override
+    def reads(self, weights: Weights, site: Site) -> Weights:
+        if site.layer >= self.gated:
+            return weights
+        gates, p = self.shares(site).to(weights), site.prefix
+        return (1 - gates) * weights + gates * F.pad(self.attention(site), (p, 0, p, 0)).to(weights)
 
     @override
     def views(self, site: Site) -> Mapping[str, Tensor]:

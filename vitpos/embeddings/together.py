@@ -103,6 +103,12 @@ class Together(PositionEmbedding):
         return gather(v)
 
     @override
+    def reads(self, weights: Weights, site: Site) -> Weights:
+        for _, part in self.strategies():
+            weights = part.reads(weights, site)
+        return weights
+
+    @override
     def views(self, site: Site) -> Mapping[str, Tensor]:
         return {
             f"{name}/{what}": view

@@ -17,6 +17,16 @@ PROBES = (
     "translation",
     "symmetry",
     "transfer",
+    "decodability",
+    "leakage",
+    "kernel",
+    "variance",
+    "attention",
+    "rollout",
+    "receptive",
+    "similarity",
+    "anchoring",
+    "spectra",
 )
 
 
