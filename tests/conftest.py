@@ -5,9 +5,15 @@ import signal
 import networks
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from vitpos.bench import record
 
+# The same examples each time, however busy the machine is.
+settings.register_profile(
+    "the same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("the same")
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
 
