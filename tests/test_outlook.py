@@ -161,7 +161,7 @@ def test_says_when_nothing_tells_how_long(tmp_path, here):
             leave(tmp_path, arm, seed=seed)
     said = lines(looked(tmp_path), 200)
 
-    assert said[-1] == "nothing is left to run"
+    assert said[-1] == "nothing is left to train"
 
 
 def test_a_probe_takes_a_few_steps_of_what_is_to_do(tmp_path, here, monkeypatch):

@@ -90,7 +90,7 @@ def planned(known: Source) -> Gathered:
     short = {identity[:8]: identity for identity in members}
     mine: dict[str, list[tuple[Who, Record]]] = {identity: [] for identity in members}
     others: list[Record] = []
-    for path in records.find([known.folder]):
+    for path in records.walk(known.folder):
         run = records.read(path)
         is_who = who(run)
         identity = (

@@ -1,7 +1,6 @@
 """What is said of a sweep that is over: where its runs are, and what was not finished."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from vitpos.errors import Interrupted, Paused, Unfinished
 from vitpos.runs import place
@@ -47,9 +46,6 @@ def named_state(plan: Plan, states: Sequence[State], number: int) -> str:
     return f"{plan.members[number].title}: {state.detail or state.kind}"
 
 
-def folders(plan: Plan, states: Sequence[State]) -> list[str]:
-    """Where the members lie: the folder of the study, and runs elsewhere that are the same."""
-    own = list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))
-    known = {Path(name).expanduser().absolute() for name in own}
-    paths = [state.path for state in states if state.path is not None]
-    return own + sorted({str(path) for path in paths if path.parent.absolute() not in known})
+def folders(plan: Plan) -> list[str]:
+    """The folder of the study. Comparisons find what is the same elsewhere by the plan in it."""
+    return list(dict.fromkeys(str(place(member.run).parent) for member in plan.members))

@@ -18,6 +18,7 @@ from vitpos.sweeps.forecast import seconds_left
 from vitpos.sweeps.launchers import local
 from vitpos.sweeps.plan import Member, Plan, spelled
 from vitpos.sweeps.progress import FURTHEST, there
+from vitpos.sweeps.stock import lacking
 from vitpos.sweeps.studies import Arm, text
 from vitpos.terminal.tally import LOST
 from vitpos.words import bytes_words, count_words, counted, seconds_words
@@ -199,6 +200,10 @@ def present(outlook: Outlook) -> Iterator[str]:
         if places:
             where = ", ".join(f"{n} in {path}" for path, n in places.items())
             yield f"{status}: {where}{f': {then[status]}' if status in then else ''}"
+    members = [(m, outlook.there.get(m.identity)) for m in outlook.plan.members]
+    lacks = [m for m, run in members if run and run.status == "finished" and lacking(m, run)]
+    if lacks:
+        yield f"{counted(len(lacks), 'finished run')} without evaluations or probes: to be made"
     lost = [run for run in runs if run.status == "failed"]
     for run in lost[:LONGEST]:
         why = part(run.record, "failure").get("detail", "")
@@ -211,7 +216,7 @@ def duration(outlook: Outlook) -> Iterator[str]:
     """How long it would take here, and how many hours of a processor."""
     to_do = outlook.to_do()
     if not to_do:
-        yield "nothing is left to run"
+        yield "nothing is left to train"
         return
     known = [(m.run, share, m.arm.name) for m, share in to_do if m.arm.name in outlook.estimates]
     unknown = {member.arm.name for member, _ in to_do} - outlook.estimates.keys()

@@ -84,7 +84,7 @@ def run(
             watch.begin(plan, states, 0)
             watch.end()
     conclude(plan, states, onward, stop.signal, budget)
-    return folders(plan, states)
+    return folders(plan)
 
 
 def is_open(state: State, *, retry: bool) -> bool:

@@ -89,5 +89,5 @@ def closing(tally: Tally) -> Iterator[str]:
     if len(lost) > LONGEST:
         yield f"... and {len(lost) - LONGEST} more"
     if done:
-        where = shlex.join(folders(tally.plan, tally.states))
+        where = shlex.join(folders(tally.plan))
         yield f"vitpos compare {printable(where, len(where))}"

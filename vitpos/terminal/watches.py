@@ -63,7 +63,7 @@ class Quiet:
     def end(self) -> None:
         """Where it was left."""
         if self.tally is not None:
-            self.console.print(folders(self.tally.plan, self.tally.states)[0])
+            self.console.print(folders(self.tally.plan)[0])
 
     def guess(self) -> None:
         """How long it will take, seen from now."""
