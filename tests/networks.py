@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vitpos import build, config, specimens
 from vitpos.embeddings.base import PositionEmbedding, Site
-from vitpos.schema import Backbone
+from vitpos.schema import Backbone, Patch
 from vitpos.specimens import noise, options, trunk
 from vitpos.vit import ViT
 
@@ -33,6 +33,11 @@ BACKBONE = Backbone(
 )
 
 
+def patches(size: int = PATCH, kind: str = "linear") -> Patch:
+    """Patches of so many pixels each way."""
+    return Patch(kind=kind, size=size, shuffle=False)
+
+
 def position(
     names: str, seed: int = 0, changes: Mapping[str, Any] | None = None, **of_trunk: Any
 ) -> Any:
@@ -47,7 +52,7 @@ def vit(names: str, *, seed: int = 0, **changes: Any) -> ViT:
         dataclasses.replace(BACKBONE, **(specimens.fitting(names) | changes)),
         channels=3,
         image_size=SIZE,
-        patch_size=PATCH,
+        patch=patches(),
         classes=CLASSES,
     )
     build.draw(model, seed)

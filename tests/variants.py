@@ -20,7 +20,7 @@ def vit(
         dataclasses.replace(networks.BACKBONE, **backbone),
         channels=3,
         image_size=size,
-        patch_size=patch,
+        patch=networks.patches(patch),
         classes=networks.CLASSES,
     )
     build.draw(model, 0)

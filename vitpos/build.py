@@ -20,6 +20,7 @@ from vitpos.embeddings.base import PositionEmbedding, Trunk
 from vitpos.embeddings.together import Together
 from vitpos.errors import BadInput
 from vitpos.keys import generator, key
+from vitpos.patches import Reader
 from vitpos.schema import Run
 from vitpos.vit import Attention, ViT
 
@@ -32,7 +33,7 @@ def network(run: Run, classes: int) -> ViT:
             run.backbone,
             channels=run.dataset.channels,
             image_size=run.dataset.size,
-            patch_size=run.patch.size,
+            patch=run.patch,
             classes=classes,
         )
     draw(model, run.stream)
@@ -52,7 +53,7 @@ def outline(run: Run, classes: int) -> ViT:
             run.backbone,
             channels=run.dataset.channels,
             image_size=run.dataset.size,
-            patch_size=run.patch.size,
+            patch=run.patch,
             classes=classes,
         )
 
@@ -129,31 +130,34 @@ def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding] | type[Addit
 def draw(model: ViT, seed: int) -> None:
     """Give every weight outside the position embedding its first value.
 
-    Matrices are Xavier-uniform, packed queries, keys and values each on their own; biases zero;
-    prefix tokens normal with a deviation of 0.02. What reads channels that the embedding appends to
-    the image is drawn apart, so that what reads the image is the same as in other networks.
+    Matrices are Xavier-uniform, packed queries, keys and values each on their own, and convolutions
+    as the matrices that they are at one place; biases zero; prefix tokens normal with a deviation
+    of 0.02. What reads channels that the embedding appends to the image is drawn apart, so that
+    what reads the image is the same as in other networks.
     """
     own = {id(parameter) for parameter in model.position.parameters()}
-    project, extra = model.patches.project.weight, model.position.extra_channels
     qkv = {id(m.qkv.weight) for m in model.modules() if isinstance(m, Attention)}
+    extra = {id(m.reads): m.extra / m.planes for m in model.modules() if isinstance(m, Reader)}
     for name, weight in model.named_parameters():
         if id(weight) in own or weight.ndim < 2:
-            continue  # norms, biases and scales are constants already, but for Linear's biases
+            continue  # norms, biases and scales are constants already, but for those of layers
         random = generator(seed, "init", name)
+        matrix = weight.data.flatten(1)
         if name == "prefix":
             nn.init.normal_(weight, std=0.02, generator=random)
-        elif weight is project and extra:
-            appended = extra * model.patches.size**2  # the last inputs: channels of `pixels`
-            of_image, of_extra = weight.data[:, :-appended], weight.data[:, -appended:]
+        elif extra.get(id(weight)):
+            appended = round(extra[id(weight)] * matrix.shape[1])
+            of_image, of_extra = matrix[:, :-appended], matrix[:, -appended:]
             nn.init.xavier_uniform_(of_image, generator=random)
             bound = sqrt(6 / sum(of_image.shape))
             nn.init.uniform_(of_extra, -bound, bound, generator=generator(seed, "init", "extra"))
         else:
-            for part in weight.data.chunk(3 if id(weight) in qkv else 1):
+            for part in matrix.chunk(3 if id(weight) in qkv else 1):
                 nn.init.xavier_uniform_(part, generator=random)
     for module in model.modules():
-        if isinstance(module, nn.Linear) and module.bias is not None and id(module.bias) not in own:
-            nn.init.zeros_(module.bias)
+        bias = module.bias if isinstance(module, nn.Linear | nn.Conv2d) else None
+        if bias is not None and id(bias) not in own:
+            nn.init.zeros_(bias)
 
 
 def is_position(model: ViT) -> set[str]:

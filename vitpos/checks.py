@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from vitpos import ranks, switches
+from vitpos import ranks, sizes, switches
 from vitpos.errors import Problem
 from vitpos.schema import Run
 from vitpos.typed import limits
@@ -32,9 +32,15 @@ def notes(run: Run) -> list[str]:
     said = []
     if run.training.lr > 0.02:
         said.append(f"training.lr = {run.training.lr} is unusually large for AdamW (1e-4 to 3e-3)")
-    tokens = (run.dataset.size // run.patch.size) ** 2
-    if tokens >= 1024:
-        said.append(f"{tokens} tokens an image: memory and time grow with the square of them")
+    if sizes.tokens(run) >= 1024:
+        said.append(
+            f"{sizes.tokens(run)} tokens an image: memory and time grow with the square of them"
+        )
+    if run.patch.shuffle and run.patch.kind != "linear":
+        said.append(
+            f"patch.shuffle = true: {run.patch.kind} looks over the borders of a patch, so that it"
+            " changes what is seen, and not only where"
+        )
     if run.training.epochs > 2000:
         said.append(f"training.epochs = {run.training.epochs}: `--dry-run` says how long it takes")
     if run.threads > 2 * (os.cpu_count() or 1):
@@ -48,6 +54,11 @@ def geometry(run: Run) -> Iterator[Problem]:
     if patch > size or size % patch:
         fits = ", ".join(str(p) for p in range(1, size + 1) if size % p == 0)
         yield Problem(f"patch.size = {patch}: {size} pixels are not divisible by it", f"try {fits}")
+    elif run.patch.kind == "conv_stem" and (patch < 2 or patch & (patch - 1)):
+        fits = ", ".join(str(1 << i) for i in range(1, 1 + sizes.halvings(size)))
+        hint = f"try {fits}" if fits else f"patch=hybrid patch.size={patch}"
+        message = f"patch.size = {patch}: a stem that halves the image needs a power of two"
+        yield Problem(message, hint)
     for name, numbers in (("mean", data.mean), ("std", data.std)):
         if numbers is not None and len(numbers) != data.channels:
             yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")

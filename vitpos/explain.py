@@ -2,20 +2,22 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vitpos import build, catalogue, config, glossary
+from vitpos import build, catalogue, config, glossary, metrics, sizes
 from vitpos.checks import geometry, unfit, widths
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.embeddings.together import Together
-from vitpos.patches import tiles
 from vitpos.schema import Run
 from vitpos.switches import SWITCHES, flat
 from vitpos.terminal.sketch import Style, sketch
+from vitpos.vit import ViT
+from vitpos.words import count_words, counted
 
 REFERENCE = "12 layers of 192 channels in 3 heads (4 where 3 will not do), 8 x 8 cells and CLS"
 LABEL = 14  # columns of the words on the left
@@ -28,34 +30,21 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
     run = config.compose(named, fitting=False)
     wrong = chain(geometry(run), widths(run), unfit(run))
     problems = [problem.message for problem in wrong]
-    position = None if problems else positioned(run)
+    model = None if problems else build.network(run, run.dataset.classes or 1)
     parts = [described(name, options) for name, options in run.embedding.items()]
-    if position is not None:
-        for part, strategy in zip(parts, members(position), strict=True):
+    if model is not None:
+        for part, strategy in zip(parts, members(model.position.eval()), strict=True):
             part["picture"] = picture(strategy)
     network = {
         "dim": run.backbone.dim,
         "depth": run.backbone.depth,
         "heads": run.backbone.heads,
-        "grid": [run.dataset.size // run.patch.size] * 2,
-        "adds": None if position is None else added(position, run),
+        "grid": [sizes.side(run) // run.patch.size] * 2,
+        "patch": run.patch.kind,
+        **(costs(model, run) if model is not None else {"adds": None}),
         "does_not_fit": problems,
     }
     return {"embedding": "+".join(run.embedding), "strategies": parts, "network": network}
-
-
-def positioned(run: Run) -> PositionEmbedding:
-    """The strategies as the network of this run would have them, before training."""
-    backbone, size = run.backbone, run.dataset.size
-    trunk = Trunk(
-        channels=run.dataset.channels,
-        grid=tiles(size, size, run.patch.size),
-        dim=backbone.dim,
-        heads=backbone.heads,
-        depth=backbone.depth,
-        prefix=(backbone.pool == "cls") + backbone.registers,
-    )
-    return build.embedding(run.embedding, trunk, run.stream).eval()
 
 
 def members(position: PositionEmbedding) -> list[PositionEmbedding]:
@@ -65,10 +54,18 @@ def members(position: PositionEmbedding) -> list[PositionEmbedding]:
     return [position]
 
 
-def added(position: PositionEmbedding, run: Run) -> int:
-    """Learned numbers that the network has more than without position."""
-    own = sum(weight.numel() for weight in position.parameters())
-    return own + position.extra_channels * run.patch.size**2 * run.backbone.dim
+def costs(model: ViT, run: Run) -> dict[str, int | None]:
+    """What the network has more than without position, and what it costs in all."""
+    facts = metrics.cost(model, run.dataset.channels, sizes.side(run))
+    silent = replace(run, embedding={"none": catalogue.given("none")})
+    without = build.outline(silent, run.dataset.classes or 1).parameters()
+    known = run.dataset.classes is not None  # else it depends on the folder
+    return {
+        "adds": facts["params"] - sum(weight.numel() for weight in without),
+        "tokens": facts["tokens"],
+        "params": facts["params"] if known else None,
+        "flops_per_image": facts["flops_per_image"] if known else None,
+    }
 
 
 def described(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,8 +152,17 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
     size += f", {network['grid'][0]} x {network['grid'][1]} cells"
     if network["does_not_fit"]:
         return [*said, *wrapped("this network", f"{size}: {network['does_not_fit'][0]}", width)]
-    text = f"{network['adds']:,} more parameters than without position ({size})"
+    text = f"{network['adds']:,} more parameters than without position ({size}), {costly(network)}"
     return [*said, *wrapped("this network", text, width)]
+
+
+def costly(network: Mapping[str, Any]) -> str:
+    """Tokens, parameters and operations, where they are known."""
+    said = f"{counted(network['tokens'], 'token')} of {network['patch']} patches"
+    if network["params"] is None:
+        return said
+    numbers = (count_words(network[key]) for key in ("params", "flops_per_image"))
+    return "{}; {} parameters, {} FLOPs an image in all".format(said, *numbers)
 
 
 def rows(part: Mapping[str, Any]) -> list[tuple[str, str]]:

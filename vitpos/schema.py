@@ -54,7 +54,7 @@ class Dataset:
 class Patch:
     """How pixels become tokens."""
 
-    kind: str = value(one_of=("linear",))
+    kind: str = value(one_of=("linear", "overlap", "conv_stem", "spt", "hybrid"))
     size: int = value(at_least=1)
     shuffle: bool = value(absent=False)  # in random places, anew for each image: a control
 

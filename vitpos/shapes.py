@@ -6,6 +6,8 @@ from torch import Tensor
 Pixels = UInt8[Tensor, "batch channels height width"]  # as stored: 0..255
 Images = Float[Tensor, "batch channels height width"]  # normalised
 Planes = Float[Tensor, "batch planes height width"]  # an image with channels appended
+Features = Float[Tensor, "batch features rows cols"]  # what convolutions make of planes
+Pieces = Float[Tensor, "batch cells numbers"]  # of an image, each with all its pixels
 Tokens = Float[Tensor, "batch tokens dim"]
 Heads = Float[Tensor, "batch heads tokens head_dim"]
 Asked = Float[Tensor, "batch heads tokens width"]  # queries and keys, maybe wider than a head

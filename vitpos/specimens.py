@@ -15,7 +15,7 @@ from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.embeddings.bias import Biased
 from vitpos.embeddings.rotary import Rotary
 from vitpos.grid import Grid
-from vitpos.schema import Backbone
+from vitpos.schema import Backbone, Patch
 from vitpos.typed import limits
 from vitpos.vit import ViT
 
@@ -98,7 +98,7 @@ def vit(
         Backbone(**(usual | of_backbone)),
         channels=3,
         image_size=SIZE,
-        patch_size=PATCH,
+        patch=Patch(kind="linear", size=PATCH, shuffle=False),
         classes=CLASSES,
     )
     build.draw(model, seed)

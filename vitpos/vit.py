@@ -13,8 +13,8 @@ from torch import nn
 
 from vitpos.attention import meet
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
-from vitpos.patches import Linear, tiles
-from vitpos.schema import Backbone
+from vitpos.patches import made, tiles
+from vitpos.schema import Backbone, Patch
 from vitpos.shapes import Images, Packed, Scores, Tokens
 
 
@@ -105,7 +105,7 @@ class ViT(nn.Module):
         *,
         channels: int,
         image_size: int,
-        patch_size: int,
+        patch: Patch,
         classes: int,
     ) -> None:
         super().__init__()
@@ -115,14 +115,14 @@ class ViT(nn.Module):
         self.position = position(
             Trunk(
                 channels=channels,
-                grid=tiles(image_size, image_size, patch_size),
+                grid=tiles(image_size, image_size, patch.size),
                 dim=dim,
                 heads=backbone.heads,
                 depth=depth,
                 prefix=len(self.prefix),
             )
         )
-        self.patches = Linear(channels + self.position.extra_channels, patch_size, dim)
+        self.patches = made(patch, channels, self.position.extra_channels, dim)
         drops = [backbone.drop_path * i / max(1, depth - 1) for i in range(depth)]
         self.blocks = nn.ModuleList(Block(backbone, drop) for drop in drops)
         self.norm = nn.LayerNorm(dim)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from vitpos import sizes
 from vitpos.schema import Run
 
 
@@ -53,10 +54,8 @@ def work(run: Run, images: int) -> float:
 
 def flops(run: Run) -> int:
     """Operations of one forward pass of one image, as `metrics.cost` counts them with `none`."""
-    backbone, cells = run.backbone, (run.dataset.size // run.patch.size) ** 2
-    tokens = cells + (backbone.pool == "cls") + backbone.registers
-    pixels = run.dataset.channels * run.patch.size**2
+    backbone, tokens = run.backbone, sizes.tokens(run)
     mixing = (4 + 2 * backbone.mlp_ratio) * backbone.dim + 2 * tokens
     blocks = backbone.depth * tokens * backbone.dim * mixing
-    ends = backbone.dim * (cells * pixels + (run.dataset.classes or 0))
-    return round(2 * (blocks + ends))
+    read = sizes.reading(run.patch, run.dataset.channels, sizes.side(run), backbone.dim)
+    return round(2 * (blocks + read + backbone.dim * (run.dataset.classes or 0)))
