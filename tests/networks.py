@@ -11,7 +11,7 @@ from vitpos import build, config, specimens
 from vitpos.embeddings.base import PositionEmbedding, Site
 from vitpos.schema import Backbone, Patch
 from vitpos.specimens import noise, options, trunk
-from vitpos.vit import ViT
+from vitpos.vit import Plain, ViT
 
 __all__ = ["noise", "options", "trunk"]
 
@@ -30,6 +30,7 @@ BACKBONE = Backbone(
     dropout=0.0,
     drop_path=0.0,
     layer_scale=0.0,
+    **specimens.absent(),
 )
 
 
@@ -47,7 +48,7 @@ def position(
 
 def vit(names: str, *, seed: int = 0, **changes: Any) -> ViT:
     """A network with the first weights of `seed`; `changes` are fields of the backbone."""
-    model = ViT(
+    model = Plain(
         lambda trunk: build.embedding(options(names), trunk, seed),
         dataclasses.replace(BACKBONE, **(specimens.fitting(names) | changes)),
         channels=3,

@@ -19,7 +19,7 @@ from vitpos.patches import ConvStem, Hybrid, Linear, Overlap, Shifted, leak, mad
 from vitpos.schema import Patch
 from vitpos.specimens import loud
 from vitpos.sweeps import forecast
-from vitpos.vit import ViT
+from vitpos.vit import Plain
 
 FILES = config.options("patch")
 ACTING = [*networks.NAMES, "coordconv+learned1d"]
@@ -40,7 +40,7 @@ def reader(file, *, dim=192, extra=0, size=None):
 
 def vit(names, file, *, size=None, side=12, **changes):
     """A small network with the first weights of seed 0."""
-    model = ViT(
+    model = Plain(
         lambda trunk: build.embedding(networks.options(names), trunk, 0),
         dataclasses.replace(networks.BACKBONE, **(networks.specimens.fitting(names) | changes)),
         channels=3,

@@ -77,7 +77,7 @@ class Recorder(PositionEmbedding):
 def recorder(**changes):
     """A network that tells what it asks."""
     backbone = replace(networks.BACKBONE, **changes)
-    return vit.ViT(
+    return vit.Plain(
         Recorder, backbone, channels=3, image_size=32, patch=networks.patches(8), classes=10
     )
 
@@ -142,7 +142,7 @@ def test_pixels_that_are_no_whole_patches_are_refused(size):
 def test_is_not_built_for_pixels_that_are_no_whole_patches(size):
     """The training size is checked when the network is built."""
     with pytest.raises(ValueError, match="not patches"):
-        vit.ViT(
+        vit.Plain(
             Recorder,
             networks.BACKBONE,
             channels=3,

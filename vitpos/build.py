@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import nn
 
-from vitpos import plugins
+from vitpos import plugins, sizes
 from vitpos.embeddings.additive import Additive, Injected
 from vitpos.embeddings.base import PositionEmbedding, Trunk
 from vitpos.embeddings.together import Together
@@ -22,40 +22,40 @@ from vitpos.errors import BadInput
 from vitpos.keys import generator, key
 from vitpos.patches import Reader
 from vitpos.schema import Run
-from vitpos.vit import Attention, ViT
+from vitpos.vit import Attention, Plain, Pooling, ViT
+
+FREE = ("prefix", "pooling.query")  # vectors of their own, that read nothing
 
 
 def network(run: Run, classes: int) -> ViT:
     """The network of `run` as it is before the first step, on the CPU in float32."""
     with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers that `draw` replaces
-        model = ViT(
-            lambda trunk: embedding(run.embedding, trunk, run.stream),
-            run.backbone,
-            channels=run.dataset.channels,
-            image_size=run.dataset.size,
-            patch=run.patch,
-            classes=classes,
-        )
+        model = assembled(run, classes)
     draw(model, run.stream)
     return model
 
 
 def outline(run: Run, classes: int) -> ViT:
     """The same network without its numbers, but for those of the position embedding: to count."""
+    with torch.device("meta"):
+        return assembled(run, classes)
+
+
+def assembled(run: Run, classes: int) -> ViT:
+    """The same network with whatever numbers torch gives it, but for the position embedding."""
 
     def position(trunk: Trunk) -> PositionEmbedding:
         with torch.device("cpu"):
             return embedding(run.embedding, trunk, run.stream)
 
-    with torch.device("meta"):
-        return ViT(
-            position,
-            run.backbone,
-            channels=run.dataset.channels,
-            image_size=run.dataset.size,
-            patch=run.patch,
-            classes=classes,
-        )
+    return Plain(
+        position,
+        run.backbone,
+        channels=run.dataset.channels,
+        image_size=sizes.side(run),
+        patch=run.patch,
+        classes=classes,
+    )
 
 
 def embedding(
@@ -132,18 +132,19 @@ def draw(model: ViT, seed: int) -> None:
 
     Matrices are Xavier-uniform, packed queries, keys and values each on their own, and convolutions
     as the matrices that they are at one place; biases zero; prefix tokens normal with a deviation
-    of 0.02. What reads channels that the embedding appends to the image is drawn apart, so that
-    what reads the image is the same as in other networks.
+    of 0.02, and so is the query that pools. What reads channels that the embedding appends to the
+    image is drawn apart, so that what reads the image is the same as in other networks.
     """
     own = {id(parameter) for parameter in model.position.parameters()}
-    qkv = {id(m.qkv.weight) for m in model.modules() if isinstance(m, Attention)}
+    parts = {id(m.qkv.weight): 3 for m in model.modules() if isinstance(m, Attention)}
+    parts |= {id(m.kv.weight): 2 for m in model.modules() if isinstance(m, Pooling)}
     extra = {id(m.reads): m.extra / m.planes for m in model.modules() if isinstance(m, Reader)}
     for name, weight in model.named_parameters():
         if id(weight) in own or weight.ndim < 2:
             continue  # norms, biases and scales are constants already, but for those of layers
         random = generator(seed, "init", name)
         matrix = weight.data.flatten(1)
-        if name == "prefix":
+        if name in FREE:
             nn.init.normal_(weight, std=0.02, generator=random)
         elif extra.get(id(weight)):
             appended = round(extra[id(weight)] * matrix.shape[1])
@@ -152,7 +153,7 @@ def draw(model: ViT, seed: int) -> None:
             bound = sqrt(6 / sum(of_image.shape))
             nn.init.uniform_(of_extra, -bound, bound, generator=generator(seed, "init", "extra"))
         else:
-            for part in matrix.chunk(3 if id(weight) in qkv else 1):
+            for part in matrix.chunk(parts.get(id(weight), 1)):
                 nn.init.xavier_uniform_(part, generator=random)
     for module in model.modules():
         bias = module.bias if isinstance(module, nn.Linear | nn.Conv2d) else None

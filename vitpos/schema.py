@@ -67,11 +67,12 @@ class Backbone:
     dim: int = value(at_least=1)
     heads: int = value(at_least=1)
     mlp_ratio: float = value(above=0)
-    pool: str = value(one_of=("mean", "cls"))
+    pool: str = value(one_of=("mean", "cls", "attention"))
     registers: int = value(at_least=0)
     dropout: float = value(at_least=0, below=1)
     drop_path: float = value(at_least=0, below=1)  # of the last block; earlier ones less
     layer_scale: float = value(at_least=0)  # at the start; 0: none
+    qk_norm: bool = value(absent=False)  # of queries and keys, in each head
 
 
 @dataclass(frozen=True, kw_only=True)

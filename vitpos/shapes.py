@@ -29,6 +29,7 @@ Draws = Float[Tensor, "2 draws"]  # uniform in 0..1: shift, jitter, rescale, the
 Places = Float[Tensor, "2 cells"]  # row and column of every cell, in some unit
 Place = Float[Tensor, "2"]  # row and column of one token
 Maps = Float[Tensor, "heads head_dim head_dim"]  # a matrix for every head
+Pooled = Float[Tensor, "batch dim"]  # one vector for each image
 Scores = Float[Tensor, "batch classes"]
 Labels = Int64[Tensor, " batch"]
 Targets = Float[Tensor, "batch classes"]  # probabilities

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import fields
 from functools import cache
 from itertools import product
 from typing import Any
@@ -17,7 +18,7 @@ from vitpos.embeddings.rotary import Rotary
 from vitpos.grid import Grid
 from vitpos.schema import Backbone, Patch
 from vitpos.typed import limits
-from vitpos.vit import ViT
+from vitpos.vit import Plain, ViT
 
 SIZE, PATCH, CLASSES = 16, 4, 10
 WIDTHS = ("dim", "heads", "depth", "head_dim")
@@ -92,8 +93,8 @@ def vit(
 ) -> ViT:
     """A network that suits ``a+b``, with the first weights of `seed`."""
     usual: dict[str, Any] = {"mlp_ratio": 2.0, "pool": "mean", "registers": 0, "layer_scale": 0.0}
-    usual |= {"dropout": 0.0, "drop_path": 0.0, **fitting(names)}
-    model = ViT(
+    usual |= {"dropout": 0.0, "drop_path": 0.0, **absent(), **fitting(names)}
+    model = Plain(
         lambda trunk: build.embedding(options(names, changes), trunk, seed),
         Backbone(**(usual | of_backbone)),
         channels=3,
@@ -103,6 +104,11 @@ def vit(
     )
     build.draw(model, seed)
     return model
+
+
+def absent() -> dict[str, Any]:
+    """Fields of a backbone that change nothing, as networks have them that are older."""
+    return {f.name: f.metadata["absent"] for f in fields(Backbone) if "absent" in f.metadata}
 
 
 def loud(module: nn.Module, seed: int = 0, std: float = 0.5) -> nn.Module:

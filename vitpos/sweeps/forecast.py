@@ -57,5 +57,7 @@ def flops(run: Run) -> int:
     backbone, tokens = run.backbone, sizes.tokens(run)
     mixing = (4 + 2 * backbone.mlp_ratio) * backbone.dim + 2 * tokens
     blocks = backbone.depth * tokens * backbone.dim * mixing
+    if backbone.pool == "attention":
+        blocks += backbone.dim * (2 * sizes.cells(run) * (backbone.dim + 1) + backbone.dim)
     read = sizes.reading(run.patch, run.dataset.channels, sizes.side(run), backbone.dim)
     return round(2 * (blocks + read + backbone.dim * (run.dataset.classes or 0)))
