@@ -20,6 +20,7 @@ from vitpos.schema import Patch
 from vitpos.specimens import loud
 from vitpos.sweeps import forecast
 from vitpos.vit import Plain
+from vitpos.words import counted
 
 FILES = config.options("patch")
 ACTING = [*networks.NAMES, "coordconv+learned1d"]
@@ -62,9 +63,9 @@ def test_a_file_says_what_is_so(file):
 
     assert re.search(r"(19|20)\d\d.*arXiv \d{4}\.\d{5}", entry.paper)
     assert entry.facts == {
-        "tokens": f"{tokens:,} of {module.size} x {module.size} pixels",
-        "operations": f"{leak.operations(module, 32, 32):,}",
-        "leak": f"{vectors} different vectors on an image of one colour, R2 {r2:.2f}",
+        "tokens": f"{tokens:,} of {module.size} x {module.size} pixels, of 32 x 32 in three colours",
+        "operations": f"{leak.operations(module, 32, 32):,} for 192 channels",
+        "leak": f"{counted(vectors, 'vector')} on an image of one colour; rows, columns: R2 {r2:.2f}",
     }
 
 

@@ -21,7 +21,8 @@ from vitpos.embeddings.together import Together
 from vitpos.errors import BadInput
 from vitpos.keys import generator, key
 from vitpos.patches import Reader
-from vitpos.schema import Run
+from vitpos.pyramid import Pyramid
+from vitpos.schema import Backbone, Run
 from vitpos.vit import Attention, Plain, Pooling, ViT
 
 FREE = ("prefix", "pooling.query")  # vectors of their own, that read nothing
@@ -44,11 +45,11 @@ def outline(run: Run, classes: int) -> ViT:
 def assembled(run: Run, classes: int) -> ViT:
     """The same network with whatever numbers torch gives it, but for the position embedding."""
 
-    def position(trunk: Trunk) -> PositionEmbedding:
+    def position(trunk: Trunk, stage: int = 0) -> PositionEmbedding:
         with torch.device("cpu"):
-            return embedding(run.embedding, trunk, run.stream)
+            return embedding(run.embedding, trunk, run.stream, stage)
 
-    return Plain(
+    return kind(run.backbone)(
         position,
         run.backbone,
         channels=run.dataset.channels,
@@ -58,14 +59,20 @@ def assembled(run: Run, classes: int) -> ViT:
     )
 
 
+def kind(backbone: Backbone) -> type[Plain | Pyramid]:
+    """The class of such networks."""
+    return Plain if backbone.kind == "plain" else Pyramid
+
+
 def embedding(
-    chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int
+    chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int, stage: int = 0
 ) -> PositionEmbedding:
-    """The strategy that a config names, or several of them together."""
+    """The strategy that a config names, or several of them together; of a stage, if of many."""
+    own = (f"stage {stage}",) if stage else ()
     parts = {}
     for name, options in chosen.items():
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key(seed, "init", "position", name))
+            torch.manual_seed(key(seed, "init", "position", name, *own))
             try:
                 parts[name] = made(options, trunk)
             except (ValueError, TypeError) as error:
@@ -151,7 +158,9 @@ def draw(model: ViT, seed: int) -> None:
             of_image, of_extra = matrix[:, :-appended], matrix[:, -appended:]
             nn.init.xavier_uniform_(of_image, generator=random)
             bound = sqrt(6 / sum(of_image.shape))
-            nn.init.uniform_(of_extra, -bound, bound, generator=generator(seed, "init", "extra"))
+            own_name = () if name.startswith("patches.") else (name,)
+            random = generator(seed, "init", "extra", *own_name)
+            nn.init.uniform_(of_extra, -bound, bound, generator=random)
         else:
             for part in matrix.chunk(parts.get(id(weight), 1)):
                 nn.init.xavier_uniform_(part, generator=random)

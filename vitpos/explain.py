@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from typing import Any
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vitpos import build, catalogue, config, glossary, metrics, sizes
-from vitpos.checks import geometry, unfit, widths
+from vitpos.checks import geometry, stages, unfit, widths
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.staged import Staged
 from vitpos.embeddings.together import Together
 from vitpos.schema import Run
 from vitpos.switches import SWITCHES, flat
@@ -28,23 +29,34 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
     """All facts about the strategies of a run that these overrides compose."""
     named = [word if "=" in word else f"embedding={word}" for word in words]
     run = config.compose(named, fitting=False)
-    wrong = chain(geometry(run), widths(run), unfit(run))
+    wrong = chain(geometry(run), stages(run), widths(run), unfit(run))
     problems = [problem.message for problem in wrong]
     model = None if problems else build.network(run, run.dataset.classes or 1)
     parts = [described(name, options) for name, options in run.embedding.items()]
     if model is not None:
-        for part, strategy in zip(parts, members(model.position.eval()), strict=True):
-            part["picture"] = picture(strategy)
+        of_stages = [members(stage) for stage in staged(model.position.eval())]
+        for part, *strategies in zip(parts, *of_stages, strict=True):
+            part["picture"], *later = map(picture, strategies)
+            if later:
+                part["later_pictures"] = [of for of in later if of is not None]
     network = {
         "dim": run.backbone.dim,
         "depth": run.backbone.depth,
         "heads": run.backbone.heads,
         "grid": [sizes.side(run) // run.patch.size] * 2,
+        **({"stages": [asdict(s) for s in sizes.stages_of(run)]} if run.backbone.depths else {}),
         "patch": run.patch.kind,
         **(costs(model, run) if model is not None else {"adds": None}),
         "does_not_fit": problems,
     }
     return {"embedding": "+".join(run.embedding), "strategies": parts, "network": network}
+
+
+def staged(position: PositionEmbedding) -> list[PositionEmbedding]:
+    """What speaks in each stage that has attention."""
+    if isinstance(position, Staged):
+        return [position.of(i) for i in range(position.silent, len(position.stages))]
+    return [position]
 
 
 def members(position: PositionEmbedding) -> list[PositionEmbedding]:
@@ -142,18 +154,25 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
     for part in facts["strategies"]:
         said += [*textwrap.wrap(f"{part['name']}: {part['description']}", width), ""]
         said += [line for row in rows(part) for line in wrapped(*row, width)]
-        shown = part.get("picture")
-        if shown:
+        for shown in filter(None, [part.get("picture"), *part.get("later_pictures", [])]):
             drawn = sketch([torch.tensor(values).numpy() for values in shown["maps"]], how)
             said += ["", *textwrap.wrap(f"{shown['title']}:", width), *drawn]
         said.append("")
     network = facts["network"]
-    size = f"{network['depth']} layers of {network['dim']} channels in {network['heads']} heads"
-    size += f", {network['grid'][0]} x {network['grid'][1]} cells"
+    size = "; ".join(map(sized, network.get("stages", [network])))
     if network["does_not_fit"]:
         return [*said, *wrapped("this network", f"{size}: {network['does_not_fit'][0]}", width)]
     text = f"{network['adds']:,} more parameters than without position ({size}), {costly(network)}"
     return [*said, *wrapped("this network", text, width)]
+
+
+def sized(network: Mapping[str, Any]) -> str:
+    """The size of a network, or of a stage."""
+    kind = "layers" if network.get("attends", True) else "convolutions"
+    size = f"{network['depth']} {kind} of {network['dim']} channels"
+    size += f" in {network['heads']} heads" if kind == "layers" else ""
+    rows = network["grid"][0] if "grid" in network else network["side"]
+    return f"{size}, {rows} x {rows} cells"
 
 
 def costly(network: Mapping[str, Any]) -> str:

@@ -113,10 +113,9 @@ def useful_threads(run: Run, world: World = ALONE) -> int:
 
     A rule and not a measurement, because sums of other threads have other bits.
     """
-    weights = 12 * run.backbone.depth * run.backbone.dim**2
     images = min(run.training.batch_size // world.size, CPU_MICRO_BATCH)
     there = cores() // world.local_size
-    return max(1, min(there, round(6 * weights * sizes.cells(run) * images / 1e10)))
+    return max(1, min(there, round(6 * sizes.weighed(run) * images / 1e10)))
 
 
 def cores() -> int:

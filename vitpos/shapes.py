@@ -12,6 +12,7 @@ Tokens = Float[Tensor, "batch tokens dim"]
 Heads = Float[Tensor, "batch heads tokens head_dim"]
 Asked = Float[Tensor, "batch heads tokens width"]  # queries and keys, maybe wider than a head
 Logits = Float[Tensor, "#batch heads tokens tokens"]  # attention logits, before the softmax
+Hidden = Bool[Tensor, "tokens tokens"]  # keys that a query does not see
 Bias = Float[Tensor, "heads cells cells"]  # of logits between cells
 Offsets = Float[Tensor, "#heads offsets width"]  # a vector for each offset along an axis
 Packed = Float[Tensor, "batch tokens 3 heads head_dim"]  # queries, keys and values in one product

@@ -1,8 +1,10 @@
 """Sizes that follow from a config, by arithmetic alone: before anything heavy is loaded."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
-from vitpos.schema import Patch, Run
+from vitpos.schema import Backbone, Patch, Run
+from vitpos.words import counted
 
 
 def side(run: Run) -> int:
@@ -10,14 +12,80 @@ def side(run: Run) -> int:
     return run.dataset.size
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Blocks of one width on one grid; plain networks have a single one."""
+
+    dim: int
+    heads: int
+    depth: int
+    side: int  # cells each way
+    prefix: int  # CLS and registers, which only the last stage has
+    attends: bool  # else it has convolutions
+
+    @property
+    def cells(self) -> int:
+        """On its grid."""
+        return self.side**2
+
+    @property
+    def tokens(self) -> int:
+        """Cells and prefix tokens."""
+        return self.cells + self.prefix
+
+
+def stages(backbone: Backbone, side: int, patch: Patch) -> list[Stage]:
+    """From images of `side` pixels up: twice the width, twice the heads, half the side each."""
+    depths = backbone.depths or [backbone.depth]
+    prefix = (backbone.pool == "cls") + backbone.registers
+    return [
+        Stage(
+            dim=backbone.dim << i,
+            heads=backbone.heads << i,
+            depth=depth,
+            side=side // patch.size >> i,
+            prefix=prefix if i == len(depths) - 1 else 0,
+            attends=i >= backbone.convolutions,
+        )
+        for i, depth in enumerate(depths)
+    ]
+
+
+def stages_of(run: Run) -> list[Stage]:
+    """Those of a run."""
+    return stages(run.backbone, side(run), run.patch)
+
+
+def step(run: Run) -> int:
+    """Pixels of which the sides of images must be multiples."""
+    return run.patch.size << max(0, len(run.backbone.depths) - 1)
+
+
+def stepped(run: Run) -> str:
+    """The same in words."""
+    count, size = len(run.backbone.depths), run.patch.size
+    if count < 2:
+        return f"patches of {size}"
+    return f"{step(run)} pixels: patches of {size}, halved {counted(count - 1, 'time')}"
+
+
 def tokens(run: Run) -> int:
-    """How many there are of a training image, prefix tokens too."""
-    return cells(run) + (run.backbone.pool == "cls") + run.backbone.registers
+    """How many attend to one another, of a training image: cells of the first such stage, prefix.
+
+    `metrics.cost` counts the same.
+    """
+    first = next(stage for stage in stages_of(run) if stage.attends)
+    return first.cells + (run.backbone.pool == "cls") + run.backbone.registers
 
 
 def cells(run: Run) -> int:
     """How many patches there are of a training image."""
     return (side(run) // run.patch.size) ** 2
+
+
+def weighed(run: Run) -> int:
+    """Weights of all blocks, about, each as often as it is used for an image."""
+    return sum(12 * stage.depth * stage.dim**2 * stage.cells for stage in stages_of(run))
 
 
 def halvings(size: int) -> int:

@@ -18,7 +18,7 @@ from vitpos.embeddings.rotary import Rotary
 from vitpos.grid import Grid
 from vitpos.schema import Backbone, Patch
 from vitpos.typed import limits
-from vitpos.vit import Plain, ViT
+from vitpos.vit import ViT
 
 SIZE, PATCH, CLASSES = 16, 4, 10
 WIDTHS = ("dim", "heads", "depth", "head_dim")
@@ -94,9 +94,14 @@ def vit(
     """A network that suits ``a+b``, with the first weights of `seed`."""
     usual: dict[str, Any] = {"mlp_ratio": 2.0, "pool": "mean", "registers": 0, "layer_scale": 0.0}
     usual |= {"dropout": 0.0, "drop_path": 0.0, **absent(), **fitting(names)}
-    model = Plain(
-        lambda trunk: build.embedding(options(names, changes), trunk, seed),
-        Backbone(**(usual | of_backbone)),
+    backbone = Backbone(**(usual | of_backbone))
+
+    def told(trunk: Trunk, stage: int = 0) -> PositionEmbedding:
+        return build.embedding(options(names, changes), trunk, seed, stage)
+
+    model = build.kind(backbone)(
+        told,
+        backbone,
         channels=3,
         image_size=SIZE,
         patch=Patch(kind="linear", size=PATCH, shuffle=False),

@@ -37,6 +37,8 @@ def forbidden(run: Run) -> str:
     """Why a run cannot be a lane; empty if it can."""
     if run.patch.kind != "linear":
         return f"lanes know linear patches only, not {run.patch.kind}"
+    if run.backbone.kind != "plain":
+        return f"lanes know plain backbones only, not a {run.backbone.kind}"
     if run.backbone.qk_norm or run.backbone.pool == "attention":
         return "lanes know neither norms of queries and keys nor pooling by attention"
     device = machine.find_device(run.device)
