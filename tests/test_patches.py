@@ -59,13 +59,14 @@ def test_a_file_says_what_is_so(file):
     entry = catalogue.read(config.files("patch")[file])
     module = reader(file)
     vectors, r2 = leak.leak(module, 32, 32)
-    tokens = module.grid(32, 32).cells
+    tokens, size = module.grid(32, 32).cells, module.size
 
     assert re.search(r"(19|20)\d\d.*arXiv \d{4}\.\d{5}", entry.paper)
     assert entry.facts == {
-        "tokens": f"{tokens:,} of {module.size} x {module.size} pixels, of 32 x 32 in three colours",
+        "tokens": f"{tokens:,} of {size} x {size} pixels, of 32 x 32 in three colours",
         "operations": f"{leak.operations(module, 32, 32):,} for 192 channels",
-        "leak": f"{counted(vectors, 'vector')} on an image of one colour; rows, columns: R2 {r2:.2f}",
+        "leak": f"{counted(vectors, 'vector')} on an image of one colour;"
+        f" rows, columns: R2 {r2:.2f}",
     }
 
 

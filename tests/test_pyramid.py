@@ -29,12 +29,6 @@ STAGES = {
     "pyramid": {"kind": "pyramid", "window": 2, "convolutions": 0},
     "hybrid": {"kind": "hybrid", "window": 0, "convolutions": 1},
 }
-ONE_SIZE = {  # heads double from stage to stage: these need a certain number of them
-    name
-    for name in networks.NAMES
-    if {"heads", "dim", "head_dim"}
-    & {k for k, v in read(name).get("_needs_", {}).items() if "one_of" in v or "at_most" in v}
-}
 
 
 def staged(names, kind="pyramid", **changes):
