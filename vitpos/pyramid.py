@@ -34,7 +34,7 @@ from vitpos.grid import Grid
 from vitpos.patches import Reader, made
 from vitpos.patches.base import cut
 from vitpos.schema import Backbone, Patch
-from vitpos.shapes import Hidden, Images, Planes, Tokens
+from vitpos.shapes import Cells, Draws, Hidden, Images, Planes, Tokens
 from vitpos.vit import Block, Pooling, ViT
 
 
@@ -115,7 +115,7 @@ class Pyramid(ViT):
             x = self.stage(number, merge(planes), grid, draws)
         return self.norm(x)
 
-    def stage(self, number: int, x: Tokens, grid: Grid, draws: Tensor | None) -> Tokens:
+    def stage(self, number: int, x: Cells, grid: Grid, draws: Draws | None) -> Tokens:
         """What the blocks of a stage make of its cells; prefix tokens first, if it has any."""
         plan = self.plan[number]
         begin = sum(stage.depth for stage in self.plan[:number])

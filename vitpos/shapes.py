@@ -9,6 +9,7 @@ Planes = Float[Tensor, "batch planes height width"]  # an image with channels ap
 Features = Float[Tensor, "batch features rows cols"]  # what convolutions make of planes
 Pieces = Float[Tensor, "batch cells numbers"]  # of an image, each with all its pixels
 Tokens = Float[Tensor, "batch tokens dim"]
+Cells = Float[Tensor, "batch cells dim"]  # tokens that have a place
 Heads = Float[Tensor, "batch heads tokens head_dim"]
 Asked = Float[Tensor, "batch heads tokens width"]  # queries and keys, maybe wider than a head
 Logits = Float[Tensor, "#batch heads tokens tokens"]  # attention logits, before the softmax
