@@ -26,6 +26,9 @@ class Convolution(nn.Module):
             dim, scale=backbone.layer_scale, dropout=backbone.dropout, drop_path=drop_path
         )
 
+    def attend_with(self, implementation: str) -> None:
+        """Nothing here attends."""
+
     def forward(self, x: Tokens, position: PositionEmbedding, site: Site) -> Tokens:
         near = self.near(x.mT.unflatten(-1, site.grid.sides)).flatten(2).mT
         return x + self.join(self.mlp(self.norm(near)))

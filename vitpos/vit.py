@@ -5,7 +5,8 @@ Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -104,6 +105,10 @@ class Block(nn.Module):
             for _ in range(2)
         )
 
+    def attend_with(self, implementation: str) -> None:
+        """See `vitpos.attention`."""
+        self.attention.implementation = implementation
+
     def forward(self, x: Tokens, position: PositionEmbedding, site: Site) -> Tokens:
         x = x + self.join1(self.attention(self.norm1(x), position, site))
         return x + self.join2(self.mlp(self.norm2(x)))
@@ -145,9 +150,8 @@ class ViT(nn.Module, ABC):
 
     def attend_with(self, implementation: str) -> None:
         """Have every block use this implementation; see `vitpos.attention`."""
-        for part in self.modules():
-            if isinstance(part, Attention):
-                part.implementation = implementation
+        for block in cast(Iterable[Block], self.blocks):
+            block.attend_with(implementation)
 
     def forward(self, images: Images) -> Scores:
         return self.head(self.pooled(self.tokens(images)))
