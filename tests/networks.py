@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from vitpos import build, config, specimens
 from vitpos.embeddings.base import PositionEmbedding, Site
-from vitpos.schema import Backbone
+from vitpos.schema import Backbone, Patch
 from vitpos.specimens import noise, options, trunk
-from vitpos.vit import ViT
+from vitpos.vit import Plain, ViT
 
 __all__ = ["noise", "options", "trunk"]
 
@@ -30,7 +30,13 @@ BACKBONE = Backbone(
     dropout=0.0,
     drop_path=0.0,
     layer_scale=0.0,
+    **specimens.absent(),
 )
+
+
+def patches(size: int = PATCH, kind: str = "linear") -> Patch:
+    """Patches of so many pixels each way."""
+    return Patch(kind=kind, size=size, shuffle=False)
 
 
 def position(
@@ -42,12 +48,12 @@ def position(
 
 def vit(names: str, *, seed: int = 0, **changes: Any) -> ViT:
     """A network with the first weights of `seed`; `changes` are fields of the backbone."""
-    model = ViT(
+    model = Plain(
         lambda trunk: build.embedding(options(names), trunk, seed),
         dataclasses.replace(BACKBONE, **(specimens.fitting(names) | changes)),
         channels=3,
         image_size=SIZE,
-        patch_size=PATCH,
+        patch=patches(),
         classes=CLASSES,
     )
     build.draw(model, seed)

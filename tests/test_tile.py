@@ -14,7 +14,7 @@ import torch
 from tiles import CASES, Case
 from torch import Tensor
 
-from vitpos import config, machine, specimens
+from vitpos import config, machine, sizes, specimens
 from vitpos.attention import choose, meet
 from vitpos.embeddings.base import Site
 from vitpos.errors import BadInput
@@ -220,7 +220,7 @@ def test_tokens_are_counted_with_prefix() -> None:
     run = config.compose(["dataset=cifar10", "patch.size=4"])
     backbone = dataclasses.replace(run.backbone, pool="cls", registers=2)
 
-    assert machine.tokens(dataclasses.replace(run, backbone=backbone)) == 67
+    assert sizes.tokens(dataclasses.replace(run, backbone=backbone)) == 67
 
 
 @pytest.mark.slow

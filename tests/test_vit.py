@@ -7,7 +7,7 @@ from dataclasses import replace
 import networks
 import pytest
 import torch
-from networks import PATCH, loud, noise
+from networks import loud, noise
 from torch import nn
 
 from vitpos import vit
@@ -77,7 +77,9 @@ class Recorder(PositionEmbedding):
 def recorder(**changes):
     """A network that tells what it asks."""
     backbone = replace(networks.BACKBONE, **changes)
-    return vit.ViT(Recorder, backbone, channels=3, image_size=32, patch_size=8, classes=10)
+    return vit.Plain(
+        Recorder, backbone, channels=3, image_size=32, patch=networks.patches(8), classes=10
+    )
 
 
 def test_asks_at_all_six_places_in_order():
@@ -118,7 +120,7 @@ def test_a_site_tells_what_attention_reads_and_how_training_moves():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_patches_are_a_strided_convolution(channels):
     """The matrix product over patches equals Conv2d with the same weights, on oblong images."""
-    patches = loud(Linear(channels, 4, 16))
+    patches = loud(Linear(channels, 0, 4, 16))
     conv = nn.Conv2d(channels, 16, 4, stride=4)
     conv.weight.data.copy_(patches.project.weight.view_as(conv.weight))
     conv.bias.data.copy_(patches.project.bias)
@@ -140,8 +142,13 @@ def test_pixels_that_are_no_whole_patches_are_refused(size):
 def test_is_not_built_for_pixels_that_are_no_whole_patches(size):
     """The training size is checked when the network is built."""
     with pytest.raises(ValueError, match="not patches"):
-        vit.ViT(
-            Recorder, networks.BACKBONE, channels=3, image_size=size, patch_size=PATCH, classes=2
+        vit.Plain(
+            Recorder,
+            networks.BACKBONE,
+            channels=3,
+            image_size=size,
+            patch=networks.patches(),
+            classes=2,
         )
 
 

@@ -8,19 +8,19 @@ import networks
 
 from vitpos import build
 from vitpos.specimens import options
-from vitpos.vit import ViT
+from vitpos.vit import Plain, ViT
 
 
 def vit(
     name: str, changes: Mapping[str, Any], *, size: int = 32, patch: int = 8, **backbone: Any
 ) -> ViT:
     """A network for square images of `size` pixels; `backbone` are fields of the backbone."""
-    model = ViT(
+    model = Plain(
         lambda trunk: build.embedding(options(name, changes), trunk, 0),
         dataclasses.replace(networks.BACKBONE, **backbone),
         channels=3,
         image_size=size,
-        patch_size=patch,
+        patch=networks.patches(patch),
         classes=networks.CLASSES,
     )
     build.draw(model, 0)

@@ -4,9 +4,11 @@ The modules, in the order data flows through them:
 
 - `cli` reads the command line; `overrides`, `config` and `schema` turn it into a checked `Run`, and
   `identities` into a digest;
+- `sizes` is what follows from a config by arithmetic: tokens, stages, operations;
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
-- `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words; `kernels` what
+- `patches`, `embeddings` and `vit` are the network, `pyramid` one of several stages, of which some
+  may be `convolution`s; `grid` and `shapes` its words; `kernels` what
   GPUs do faster than PyTorch, each beside plain PyTorch that says the same;
 - `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
   and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what

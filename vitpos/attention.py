@@ -125,13 +125,22 @@ def meet(
 ) -> tuple[Gather, Heads]:
     """Queries and keys with position in them, ready to gather any values; and the values."""
     q, k, v = packed.permute(2, 0, 3, 1, 4)  # [batch, heads, tokens, head_dim]
-    if implementation == "tile" and tile.holds(q, v.shape[-1]):
+    if implementation == "tile" and site.hidden is None and tile.holds(q, v.shape[-1]):
         gather = Tile(packed, position, site)
         return gather, gather.v
     way = "sdpa" if implementation == "tile" else implementation
     q, k = position.heads(q, k, site)
-    bias = position.logits(q, k, site)
+    bias = bounded(position.logits(q, k, site), q, site)
     return Attend(q, k, bias, v.shape[-1] ** -0.5, way), v
+
+
+def bounded(bias: Logits | None, q: Asked, site: Site) -> Logits | None:
+    """The same, and minus infinity for what is hidden at this site."""
+    if site.hidden is None:
+        return bias
+    if bias is None:
+        bias = q.new_zeros(1, 1, 1, 1).expand(-1, q.shape[1], -1, -1)
+    return torch.where(site.hidden, -torch.inf, bias)
 
 
 def softmax(logits: Logits) -> Logits:

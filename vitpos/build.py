@@ -14,57 +14,65 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import nn
 
-from vitpos import plugins
+from vitpos import plugins, sizes
 from vitpos.embeddings.additive import Additive, Injected
 from vitpos.embeddings.base import PositionEmbedding, Trunk
 from vitpos.embeddings.together import Together
 from vitpos.errors import BadInput
 from vitpos.keys import generator, key
-from vitpos.schema import Run
-from vitpos.vit import Attention, ViT
+from vitpos.patches import Reader
+from vitpos.pyramid import Pyramid
+from vitpos.schema import Backbone, Run
+from vitpos.vit import Attention, Plain, Pooling, ViT
+
+FREE = ("prefix", "pooling.query")  # vectors of their own, that read nothing
 
 
 def network(run: Run, classes: int) -> ViT:
     """The network of `run` as it is before the first step, on the CPU in float32."""
     with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers that `draw` replaces
-        model = ViT(
-            lambda trunk: embedding(run.embedding, trunk, run.stream),
-            run.backbone,
-            channels=run.dataset.channels,
-            image_size=run.dataset.size,
-            patch_size=run.patch.size,
-            classes=classes,
-        )
+        model = assembled(run, classes)
     draw(model, run.stream)
     return model
 
 
 def outline(run: Run, classes: int) -> ViT:
     """The same network without its numbers, but for those of the position embedding: to count."""
-
-    def position(trunk: Trunk) -> PositionEmbedding:
-        with torch.device("cpu"):
-            return embedding(run.embedding, trunk, run.stream)
-
     with torch.device("meta"):
-        return ViT(
-            position,
-            run.backbone,
-            channels=run.dataset.channels,
-            image_size=run.dataset.size,
-            patch_size=run.patch.size,
-            classes=classes,
-        )
+        return assembled(run, classes)
+
+
+def assembled(run: Run, classes: int) -> ViT:
+    """The same network with whatever numbers torch gives it, but for the position embedding."""
+
+    def position(trunk: Trunk, stage: int = 0) -> PositionEmbedding:
+        with torch.device("cpu"):
+            return embedding(run.embedding, trunk, run.stream, stage)
+
+    return kind(run.backbone)(
+        position,
+        run.backbone,
+        channels=run.dataset.channels,
+        image_size=sizes.side(run),
+        patch=run.patch,
+        classes=classes,
+    )
+
+
+def kind(backbone: Backbone) -> type[Plain | Pyramid]:
+    """The class of such networks."""
+    return Plain if backbone.kind == "plain" else Pyramid
 
 
 def embedding(
-    chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int
+    chosen: Mapping[str, Mapping[str, Any]], trunk: Trunk, seed: int, stage: int = 0
 ) -> PositionEmbedding:
-    """The strategy that a config names, or several of them together."""
+    """The strategy that a config names, or several of them together; of a stage, if of many."""
+    own = (f"stage {stage}",) if stage else ()
     parts = {}
     for name, options in chosen.items():
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key(seed, "init", "position", name))
+            torch.manual_seed(key(seed, "init", "position", name, *own))
             try:
                 parts[name] = made(options, trunk)
             except (ValueError, TypeError) as error:
@@ -129,31 +137,37 @@ def strategy(options: Mapping[str, Any]) -> type[PositionEmbedding] | type[Addit
 def draw(model: ViT, seed: int) -> None:
     """Give every weight outside the position embedding its first value.
 
-    Matrices are Xavier-uniform, packed queries, keys and values each on their own; biases zero;
-    prefix tokens normal with a deviation of 0.02. What reads channels that the embedding appends to
-    the image is drawn apart, so that what reads the image is the same as in other networks.
+    Matrices are Xavier-uniform, packed queries, keys and values each on their own, and convolutions
+    as the matrices that they are at one place; biases zero; prefix tokens normal with a deviation
+    of 0.02, and so is the query that pools. What reads channels that the embedding appends to the
+    image is drawn apart, so that what reads the image is the same as in other networks.
     """
     own = {id(parameter) for parameter in model.position.parameters()}
-    project, extra = model.patches.project.weight, model.position.extra_channels
-    qkv = {id(m.qkv.weight) for m in model.modules() if isinstance(m, Attention)}
+    parts = {id(m.qkv.weight): 3 for m in model.modules() if isinstance(m, Attention)}
+    parts |= {id(m.kv.weight): 2 for m in model.modules() if isinstance(m, Pooling)}
+    extra = {id(m.reads): m.extra / m.planes for m in model.modules() if isinstance(m, Reader)}
     for name, weight in model.named_parameters():
         if id(weight) in own or weight.ndim < 2:
-            continue  # norms, biases and scales are constants already, but for Linear's biases
+            continue  # norms, biases and scales are constants already, but for those of layers
         random = generator(seed, "init", name)
-        if name == "prefix":
+        matrix = weight.data.flatten(1)
+        if name in FREE:
             nn.init.normal_(weight, std=0.02, generator=random)
-        elif weight is project and extra:
-            appended = extra * model.patches.size**2  # the last inputs: channels of `pixels`
-            of_image, of_extra = weight.data[:, :-appended], weight.data[:, -appended:]
+        elif extra.get(id(weight)):
+            appended = round(extra[id(weight)] * matrix.shape[1])
+            of_image, of_extra = matrix[:, :-appended], matrix[:, -appended:]
             nn.init.xavier_uniform_(of_image, generator=random)
             bound = sqrt(6 / sum(of_image.shape))
-            nn.init.uniform_(of_extra, -bound, bound, generator=generator(seed, "init", "extra"))
+            own_name = () if name.startswith("patches.") else (name,)
+            random = generator(seed, "init", "extra", *own_name)
+            nn.init.uniform_(of_extra, -bound, bound, generator=random)
         else:
-            for part in weight.data.chunk(3 if id(weight) in qkv else 1):
+            for part in matrix.chunk(parts.get(id(weight), 1)):
                 nn.init.xavier_uniform_(part, generator=random)
     for module in model.modules():
-        if isinstance(module, nn.Linear) and module.bias is not None and id(module.bias) not in own:
-            nn.init.zeros_(module.bias)
+        bias = module.bias if isinstance(module, nn.Linear | nn.Conv2d) else None
+        if bias is not None and id(bias) not in own:
+            nn.init.zeros_(bias)
 
 
 def is_position(model: ViT) -> set[str]:

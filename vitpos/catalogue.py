@@ -39,6 +39,12 @@ FACTS = {  # of an embedding, in this order
     "verified": "verified",
 }
 
+MEASURED = {  # of a way to make patches, at 4 pixels of 32 x 32 in three colours, 192 channels
+    "tokens": "tokens",
+    "operations": "operations",
+    "leak": "position",
+}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -50,7 +56,7 @@ class Entry:
     known_as: str
     new_grid: str | None  # how it meets a grid it was not trained on; None: it has no choice
     options: dict[str, Any]
-    facts: dict[str, str]  # by the words of `FACTS`
+    facts: dict[str, str]  # by the words of `FACTS` or `MEASURED`
     exceptions: dict[str, str]  # tests of the contract that do not hold, and why
 
     @property
@@ -104,7 +110,7 @@ def read(path: Path) -> Entry:
         known_as=lines[2],
         new_grid=None if rule is None else str(rule),
         options={key: value for key, value in options.items() if not key.startswith("_")},
-        facts={word: text for word, text in told if word in FACTS},
+        facts={word: text for word, text in told if word in FACTS or word in MEASURED},
         exceptions=dict(exception(text) for word, text in told if word == "exception"),
     )
 
@@ -113,7 +119,7 @@ def facts(lines: list[str]) -> Iterator[tuple[str, str]]:
     """The lines that are `word: text`."""
     for line in lines:
         word, colon, text = line.partition(":")
-        if colon and word in (*FACTS, "exception"):
+        if colon and word in (*FACTS, *MEASURED, "exception"):
             yield word, text.strip()
 
 
@@ -199,6 +205,8 @@ def one_plain(entry: Entry) -> dict[str, Any]:
     """One file for programs; what only embeddings have is left out of the others."""
     data = asdict(entry)
     told, exceptions = data.pop("facts"), data.pop("exceptions")
-    if told:
+    if "leak" in told:
+        data |= told
+    elif told:
         data |= told | {"parameters": entry.parameters, "exceptions": exceptions}
     return data

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from vitpos import ranks, switches
+from vitpos import ranks, sizes, switches
 from vitpos.errors import Problem
 from vitpos.schema import Run
 from vitpos.typed import limits
@@ -23,7 +23,7 @@ def problems(run: Run) -> list[Problem]:
 
 def consistency(run: Run) -> list[Problem]:
     """The same without what depends on where it runs."""
-    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run))
+    parts = (geometry(run), stages(run), widths(run), embeddings(run), recipe(run), machine(run))
     return [problem for part in parts for problem in part]
 
 
@@ -32,9 +32,16 @@ def notes(run: Run) -> list[str]:
     said = []
     if run.training.lr > 0.02:
         said.append(f"training.lr = {run.training.lr} is unusually large for AdamW (1e-4 to 3e-3)")
-    tokens = (run.dataset.size // run.patch.size) ** 2
-    if tokens >= 1024:
-        said.append(f"{tokens} tokens an image: memory and time grow with the square of them")
+    if sizes.tokens(run) >= 1024:
+        said.append(
+            f"{sizes.tokens(run)} tokens an image: memory and time grow with the square of them"
+        )
+    wide = [name for name in (run.patch.kind, run.backbone.kind) if name not in ("linear", "plain")]
+    if run.patch.shuffle and wide:
+        said.append(
+            f"patch.shuffle = true: {wide[0]} looks over the borders of a patch, so that it"
+            " changes what is seen, and not only where"
+        )
     if run.training.epochs > 2000:
         said.append(f"training.epochs = {run.training.epochs}: `--dry-run` says how long it takes")
     if run.threads > 2 * (os.cpu_count() or 1):
@@ -48,12 +55,43 @@ def geometry(run: Run) -> Iterator[Problem]:
     if patch > size or size % patch:
         fits = ", ".join(str(p) for p in range(1, size + 1) if size % p == 0)
         yield Problem(f"patch.size = {patch}: {size} pixels are not divisible by it", f"try {fits}")
+    elif run.patch.kind == "conv_stem" and (patch < 2 or patch & (patch - 1)):
+        fits = ", ".join(str(1 << i) for i in range(1, 1 + sizes.halvings(size)))
+        hint = f"try {fits}" if fits else f"patch=hybrid patch.size={patch}"
+        message = f"patch.size = {patch}: a stem that halves the image needs a power of two"
+        yield Problem(message, hint)
     for name, numbers in (("mean", data.mean), ("std", data.std)):
         if numbers is not None and len(numbers) != data.channels:
             yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")
     if data.geometry.shift >= size:
         shift = data.geometry.shift
         yield Problem(f"dataset.geometry.shift = {shift}: must be below {size} pixels")
+
+
+def stages(run: Run) -> Iterator[Problem]:
+    """Stages add up, halve the grid as often as they are, and those with attention come last."""
+    backbone, count = run.backbone, len(run.backbone.depths)
+    if backbone.kind == "plain":
+        if count or backbone.convolutions or backbone.window:
+            wrong = "depths, convolutions and window belong to backbones of several stages"
+            yield Problem(f"backbone.kind = plain: {wrong}", "backbone=pyramid")
+        return
+    if sum(backbone.depths) != backbone.depth:
+        message = f"backbone.depths = {backbone.depths}: not the {backbone.depth} of backbone.depth"
+        yield Problem(message, f"backbone.depth={sum(backbone.depths)}")
+    fewest = 1 if backbone.kind == "hybrid" else 0
+    most = max(0, count - 1) if fewest else 0
+    if not fewest <= backbone.convolutions <= most:
+        message = f"backbone.convolutions = {backbone.convolutions} of {count} stages"
+        rest = f"a {backbone.kind} has {'none' if not fewest else f'1 to {most}'}"
+        yield Problem(f"{message}: {rest}", "backbone=hybrid" if not fewest else "")
+    size, patch = sizes.side(run), run.patch.size
+    if not size % patch and size % sizes.step(run):
+        step = sizes.step(run) // patch
+        fits = [p for p in range(1, size + 1) if size % (p * step) == 0]
+        message = f"patch.size = {patch}: {size // patch} x {size // patch} patches of {size}"
+        hint = f"patch.size={min(fits, key=lambda p: abs(p - patch))}" if fits else "fewer stages"
+        yield Problem(f"{message} pixels cannot be halved {count - 1} times", hint)
 
 
 def widths(run: Run) -> Iterator[Problem]:
@@ -84,18 +122,27 @@ def switched(run: Run) -> Iterator[Problem]:
 
 
 def unfit(run: Run) -> Iterator[Problem]:
-    """Strategies and the size of the network go together."""
-    backbone = run.backbone
-    if backbone.dim % backbone.heads:
+    """Strategies and the size of the network go together, in each stage that has attention."""
+    plan = sizes.stages_of(run)
+    if run.backbone.dim % run.backbone.heads:
         return
-    widths = {"dim": backbone.dim, "depth": backbone.depth, "heads": backbone.heads}
-    widths["head_dim"] = backbone.dim // backbone.heads
+    for number, stage in enumerate(plan):
+        if stage.attends:
+            where = f" in stage {number} of {len(plan)}" if len(plan) > 1 else ""
+            for problem in unfit_in(run, stage):
+                yield problem._replace(message=problem.message + where)
+
+
+def unfit_in(run: Run, stage: sizes.Stage) -> Iterator[Problem]:
+    """The same of one stage."""
+    widths = {"dim": stage.dim, "depth": stage.depth, "heads": stage.heads}
+    widths["head_dim"] = stage.dim // stage.heads
     for name, options in run.embedding.items():
         given, needs = switches.flat(options), options.get("_needs_", {})
         for key in [key for key in needs if key not in given]:
             for message, _ in limits(widths[key], needed(key, widths), needs[key]):
                 yield Problem(f"embedding={name} needs another {message}")
-        yield from layers(name, options, backbone.depth)
+        yield from layers(name, options, stage.depth)
         turning = given.get("fraction", 0) * widths["head_dim"]
         if turning != int(turning) or turning % 2:
             message = f"embedding.{name}.fraction = {given['fraction']}: {turning:g} channels turn"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import build, checkpoints, config, machine, metrics, plugins, ranks
+from vitpos import build, checkpoints, config, machine, metrics, plugins, ranks, sizes
 from vitpos.data.samples import Report
 from vitpos.data.shuffle import tile
 from vitpos.data.sources import load
@@ -108,11 +108,12 @@ def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
     if split not in SPLITS:
         raise BadInput(f"split = {split}: must be one of {', '.join(SPLITS)}")
     word = asked.get("image_size", str(trained.dataset.size))
-    size, patch = int(word) if word.isdecimal() else 0, trained.patch.size
+    size, patch = int(word) if word.isdecimal() else 0, sizes.step(trained)
     if not 0 < size <= 4096 or size % patch:
         near = max(1, round(min(size, 4096) / patch)) * patch
         raise BadInput(
-            f"image_size = {word}: must be a multiple of patches of {patch}", f"image_size={near}"
+            f"image_size = {word}: must be a multiple of {sizes.stepped(trained)}",
+            f"image_size={near}",
         )
     return split, size
 

@@ -2,20 +2,23 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vitpos import build, catalogue, config, glossary
-from vitpos.checks import geometry, unfit, widths
+from vitpos import build, catalogue, config, glossary, metrics, sizes
+from vitpos.checks import geometry, stages, unfit, widths
 from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
+from vitpos.embeddings.staged import Staged
 from vitpos.embeddings.together import Together
-from vitpos.patches import tiles
 from vitpos.schema import Run
 from vitpos.switches import SWITCHES, flat
 from vitpos.terminal.sketch import Style, sketch
+from vitpos.vit import ViT
+from vitpos.words import count_words, counted
 
 REFERENCE = "12 layers of 192 channels in 3 heads (4 where 3 will not do), 8 x 8 cells and CLS"
 LABEL = 14  # columns of the words on the left
@@ -26,36 +29,34 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
     """All facts about the strategies of a run that these overrides compose."""
     named = [word if "=" in word else f"embedding={word}" for word in words]
     run = config.compose(named, fitting=False)
-    wrong = chain(geometry(run), widths(run), unfit(run))
+    wrong = chain(geometry(run), stages(run), widths(run), unfit(run))
     problems = [problem.message for problem in wrong]
-    position = None if problems else positioned(run)
+    model = None if problems else build.network(run, run.dataset.classes or 1)
     parts = [described(name, options) for name, options in run.embedding.items()]
-    if position is not None:
-        for part, strategy in zip(parts, members(position), strict=True):
-            part["picture"] = picture(strategy)
+    if model is not None:
+        of_stages = [members(stage) for stage in staged(model.position.eval())]
+        for part, *strategies in zip(parts, *of_stages, strict=True):
+            part["picture"], *later = map(picture, strategies)
+            if later:
+                part["later_pictures"] = [of for of in later if of is not None]
     network = {
         "dim": run.backbone.dim,
         "depth": run.backbone.depth,
         "heads": run.backbone.heads,
-        "grid": [run.dataset.size // run.patch.size] * 2,
-        "adds": None if position is None else added(position, run),
+        "grid": [sizes.side(run) // run.patch.size] * 2,
+        **({"stages": [asdict(s) for s in sizes.stages_of(run)]} if run.backbone.depths else {}),
+        "patch": run.patch.kind,
+        **(costs(model, run) if model is not None else {"adds": None}),
         "does_not_fit": problems,
     }
     return {"embedding": "+".join(run.embedding), "strategies": parts, "network": network}
 
 
-def positioned(run: Run) -> PositionEmbedding:
-    """The strategies as the network of this run would have them, before training."""
-    backbone, size = run.backbone, run.dataset.size
-    trunk = Trunk(
-        channels=run.dataset.channels,
-        grid=tiles(size, size, run.patch.size),
-        dim=backbone.dim,
-        heads=backbone.heads,
-        depth=backbone.depth,
-        prefix=(backbone.pool == "cls") + backbone.registers,
-    )
-    return build.embedding(run.embedding, trunk, run.stream).eval()
+def staged(position: PositionEmbedding) -> list[PositionEmbedding]:
+    """What speaks in each stage that has attention."""
+    if isinstance(position, Staged):
+        return [position.of(i) for i in range(position.silent, len(position.stages))]
+    return [position]
 
 
 def members(position: PositionEmbedding) -> list[PositionEmbedding]:
@@ -65,10 +66,18 @@ def members(position: PositionEmbedding) -> list[PositionEmbedding]:
     return [position]
 
 
-def added(position: PositionEmbedding, run: Run) -> int:
-    """Learned numbers that the network has more than without position."""
-    own = sum(weight.numel() for weight in position.parameters())
-    return own + position.extra_channels * run.patch.size**2 * run.backbone.dim
+def costs(model: ViT, run: Run) -> dict[str, int | None]:
+    """What the network has more than without position, and what it costs in all."""
+    facts = metrics.cost(model, run.dataset.channels, sizes.side(run))
+    silent = replace(run, embedding={"none": catalogue.given("none")})
+    without = build.outline(silent, run.dataset.classes or 1).parameters()
+    known = run.dataset.classes is not None  # else it depends on the folder
+    return {
+        "adds": facts["params"] - sum(weight.numel() for weight in without),
+        "tokens": facts["tokens"],
+        "params": facts["params"] if known else None,
+        "flops_per_image": facts["flops_per_image"] if known else None,
+    }
 
 
 def described(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,18 +154,34 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
     for part in facts["strategies"]:
         said += [*textwrap.wrap(f"{part['name']}: {part['description']}", width), ""]
         said += [line for row in rows(part) for line in wrapped(*row, width)]
-        shown = part.get("picture")
-        if shown:
+        for shown in filter(None, [part.get("picture"), *part.get("later_pictures", [])]):
             drawn = sketch([torch.tensor(values).numpy() for values in shown["maps"]], how)
             said += ["", *textwrap.wrap(f"{shown['title']}:", width), *drawn]
         said.append("")
     network = facts["network"]
-    size = f"{network['depth']} layers of {network['dim']} channels in {network['heads']} heads"
-    size += f", {network['grid'][0]} x {network['grid'][1]} cells"
+    size = "; ".join(map(sized, network.get("stages", [network])))
     if network["does_not_fit"]:
         return [*said, *wrapped("this network", f"{size}: {network['does_not_fit'][0]}", width)]
-    text = f"{network['adds']:,} more parameters than without position ({size})"
+    text = f"{network['adds']:,} more parameters than without position ({size}), {costly(network)}"
     return [*said, *wrapped("this network", text, width)]
+
+
+def sized(network: Mapping[str, Any]) -> str:
+    """The size of a network, or of a stage."""
+    kind = "layers" if network.get("attends", True) else "convolutions"
+    size = f"{network['depth']} {kind} of {network['dim']} channels"
+    size += f" in {network['heads']} heads" if kind == "layers" else ""
+    rows = network["grid"][0] if "grid" in network else network["side"]
+    return f"{size}, {rows} x {rows} cells"
+
+
+def costly(network: Mapping[str, Any]) -> str:
+    """Tokens, parameters and operations, where they are known."""
+    said = f"{counted(network['tokens'], 'token')} of {network['patch']} patches"
+    if network["params"] is None:
+        return said
+    numbers = (count_words(network[key]) for key in ("params", "flops_per_image"))
+    return "{}; {} parameters, {} FLOPs an image in all".format(said, *numbers)
 
 
 def rows(part: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -90,7 +90,9 @@ def lines(found: list[Entry], width: int) -> list[str]:
     indent = max((len(entry.name) for entry in found), default=0) + 2
     said = []
     for entry in found:
-        texts = entry.description, entry.known_as, entry.paper
+        texts = [entry.description, entry.known_as, entry.paper]
+        measured = [f"{catalogue.MEASURED[word]}: {text}" for word, text in entry.facts.items()]
+        texts += ["; ".join(measured)] if measured else []
         said += beside(f"{entry.name:{indent}}", texts, width)
     return said
 

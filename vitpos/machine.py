@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from vitpos import attention
+from vitpos import attention, sizes
 from vitpos.errors import BadInput
 from vitpos.kernels import launching
 from vitpos.schema import Run
@@ -89,18 +89,12 @@ def prepare(run: Run, world: World = ALONE) -> Machine:
     kernels = launching.use(run.kernels, device)
     chosen = run.attention
     if chosen == "auto":
-        chosen = attention.choose(device, DTYPES[precision], tokens(run), kernels)
+        chosen = attention.choose(device, DTYPES[precision], sizes.tokens(run), kernels)
     if chosen == "tile" and not kernels:
         why = launching.obstacle(device) or f"kernels = {run.kernels}"
         raise BadInput(f"attention = tile: {why}", "attention=auto")
     used = "on" if kernels else "off"
     return Machine(device, precision, threads, chosen, used, run.compile, world)
-
-
-def tokens(run: Run) -> int:
-    """How many there are of a training image."""
-    prefix = (run.backbone.pool == "cls") + run.backbone.registers
-    return (run.dataset.size // run.patch.size) ** 2 + prefix
 
 
 def keep_memory() -> None:
@@ -122,11 +116,9 @@ def useful_threads(run: Run, world: World = ALONE) -> int:
     was measured (`benchmarks/`): below 2 billion operations a second thread makes steps no faster
     or slower, above it 1.2 to 1.6 times as fast. What more threads do was not.
     """
-    cells = (run.dataset.size // run.patch.size) ** 2
-    weights = 12 * run.backbone.depth * run.backbone.dim**2
     images = min(run.training.batch_size // world.size, CPU_MICRO_BATCH)
     there = cores() // world.local_size
-    return max(1, min(there, math.ceil(math.sqrt(6 * weights * cells * images / 2e9))))
+    return max(1, min(there, math.ceil(math.sqrt(6 * sizes.weighed(run) * images / 2e9))))
 
 
 def cores() -> int:

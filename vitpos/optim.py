@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from vitpos.build import is_position
+from vitpos.build import FREE, is_position
 from vitpos.schema import Training
 from vitpos.vit import ViT
 
 
 def groups(model: ViT, weight_decay: float) -> dict[str, list[str]]:
-    """Names of parameters by role: matrices decay; position, biases, norms and prefix do not."""
+    """Names of parameters by role: matrices decay; position, biases, norms and `FREE` do not."""
     position = is_position(model)
     roles: dict[str, list[str]] = {"decay": [], "no_decay": [], "position": []}
     for name, weight in model.named_parameters():
-        decays = weight.ndim >= 2 and name != "prefix" and weight_decay > 0
+        decays = weight.ndim >= 2 and name not in FREE and weight_decay > 0
         role = "position" if name in position else "decay" if decays else "no_decay"
         roles[role].append(name)
     return roles

@@ -54,24 +54,33 @@ class Dataset:
 class Patch:
     """How pixels become tokens."""
 
-    kind: str = value(one_of=("linear",))
+    kind: str = value(one_of=("linear", "overlap", "conv_stem", "spt", "hybrid"))
     size: int = value(at_least=1)
     shuffle: bool = value(absent=False)  # in random places, anew for each image: a control
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """The transformer."""
+    """The transformer.
 
+    A pyramid or a hybrid has several stages: `dim` and `heads` are those of the first, and twice as
+    many in each that follows, `depth` is the sum of `depths`.
+    """
+
+    kind: str = value(one_of=("plain", "pyramid", "hybrid"), absent="plain")
     depth: int = value(at_least=1)
     dim: int = value(at_least=1)
     heads: int = value(at_least=1)
+    depths: list[int] = value(at_least=1, absent=[])  # blocks of each stage; none: one stage
+    convolutions: int = value(at_least=0, absent=0)  # stages without attention: the first ones
+    window: int = value(at_least=0, absent=0)  # cells each way that see each other; 0: all
     mlp_ratio: float = value(above=0)
-    pool: str = value(one_of=("mean", "cls"))
+    pool: str = value(one_of=("mean", "cls", "attention"))
     registers: int = value(at_least=0)
     dropout: float = value(at_least=0, below=1)
     drop_path: float = value(at_least=0, below=1)  # of the last block; earlier ones less
     layer_scale: float = value(at_least=0)  # at the start; 0: none
+    qk_norm: bool = value(absent=False)  # of queries and keys, in each head
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import fields
 from functools import cache
 from itertools import product
 from typing import Any
@@ -15,7 +16,7 @@ from vitpos.embeddings.base import PositionEmbedding, Site, Trunk
 from vitpos.embeddings.bias import Biased
 from vitpos.embeddings.rotary import Rotary
 from vitpos.grid import Grid
-from vitpos.schema import Backbone
+from vitpos.schema import Backbone, Patch
 from vitpos.typed import limits
 from vitpos.vit import ViT
 
@@ -92,17 +93,27 @@ def vit(
 ) -> ViT:
     """A network that suits ``a+b``, with the first weights of `seed`."""
     usual: dict[str, Any] = {"mlp_ratio": 2.0, "pool": "mean", "registers": 0, "layer_scale": 0.0}
-    usual |= {"dropout": 0.0, "drop_path": 0.0, **fitting(names)}
-    model = ViT(
-        lambda trunk: build.embedding(options(names, changes), trunk, seed),
-        Backbone(**(usual | of_backbone)),
+    usual |= {"dropout": 0.0, "drop_path": 0.0, **absent(), **fitting(names)}
+    backbone = Backbone(**(usual | of_backbone))
+
+    def told(trunk: Trunk, stage: int = 0) -> PositionEmbedding:
+        return build.embedding(options(names, changes), trunk, seed, stage)
+
+    model = build.kind(backbone)(
+        told,
+        backbone,
         channels=3,
         image_size=SIZE,
-        patch_size=PATCH,
+        patch=Patch(kind="linear", size=PATCH, shuffle=False),
         classes=CLASSES,
     )
     build.draw(model, seed)
     return model
+
+
+def absent() -> dict[str, Any]:
+    """Fields of a backbone that change nothing, as networks have them that are older."""
+    return {f.name: f.metadata["absent"] for f in fields(Backbone) if "absent" in f.metadata}
 
 
 def loud(module: nn.Module, seed: int = 0, std: float = 0.5) -> nn.Module:

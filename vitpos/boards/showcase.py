@@ -12,7 +12,6 @@ import torch
 from vitpos import config, identities, pictures
 from vitpos.boards.board import Board, Status, final
 from vitpos.boards.columns import hparams
-from vitpos.embeddings.base import Site
 from vitpos.runs import RunFolder
 from vitpos.train import Loop
 
@@ -76,13 +75,13 @@ class Showcase:
 def position_pictures(loop: Loop) -> dict[str, Any]:
     """Tables as mosaics of similarities, maps as heat maps, of the layers that have any."""
     position = loop.weights.position
-    grid, found = position.trunk.grid, {}
-    for layer in range(position.trunk.depth):
-        for name, view in position.views(Site(grid, layer, position.trunk.prefix)).items():
-            tag = f"position/{name}/layer{layer}"
+    found: dict[str, Any] = {}
+    for site in position.sites():
+        for name, view in position.views(site).items():
+            tag = f"position/{name}/layer{site.layer}"
             values = view.detach().float().cpu()
             if name.endswith("table"):
-                found[tag] = pictures.similarity(values, grid)
+                found[tag] = pictures.similarity(values, site.grid)
             else:
                 found[tag] = pictures.mosaic(values, min(8, len(values)), signed=True)
     return found

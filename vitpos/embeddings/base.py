@@ -29,6 +29,7 @@ from vitpos.shapes import (
     Asked,
     Draws,
     Heads,
+    Hidden,
     Images,
     Logits,
     Offsets,
@@ -64,6 +65,8 @@ class Site(NamedTuple):
     prefix: int
     draws: Draws | None = None  # uniform numbers in 0..1, the same in all layers; None: evaluation
     content: Tokens | None = None  # inside attention: what queries and keys were made of
+    stage: int = 0  # of a network that has several; each counts its layers from 0
+    hidden: Hidden | None = None  # what attention leaves out; for those who make their own softmax
 
 
 class Turn(NamedTuple):
@@ -141,6 +144,11 @@ class PositionEmbedding(nn.Module):
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
+
+    def sites(self) -> list[Site]:
+        """All blocks before and in which it is asked, for images of the size it was built for."""
+        trunk = self.trunk
+        return [Site(trunk.grid, layer, trunk.prefix) for layer in range(trunk.depth)]
 
     def pixels(self, x: Images) -> Planes:
         """Before patching: change the image, or append coordinate channels."""

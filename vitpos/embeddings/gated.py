@@ -55,7 +55,10 @@ class Gated(PositionEmbedding):
         at = self.coordinates(site, weight.device)
         rows, cols = at[:, :, None] - at[:, None, :]
         row, col, square = weight.T[..., None, None]  # [heads, 1, 1]
-        return (row * rows + col * cols + square * (rows**2 + cols**2)).softmax(dim=-1)
+        logits = row * rows + col * cols + square * (rows**2 + cols**2)
+        if site.hidden is not None:
+            logits = logits.masked_fill(site.hidden[site.prefix :, site.prefix :], -torch.inf)
+        return logits.softmax(dim=-1)
 
     @override
     def values(self, v: Heads, gather: Gather, site: Site) -> Heads:

@@ -20,7 +20,7 @@ kernel most of the time.
 from collections.abc import Mapping
 from typing import Any
 
-from vitpos import machine
+from vitpos import machine, sizes
 from vitpos.schema import Run
 
 TOLERANCE = 3e-3  # absolute, between losses and weights of a lane and of a run alone
@@ -35,6 +35,12 @@ STILL = {"shift": 0.0, "jitter": 1.0, "rescale": 1.0, "local": 0.0}
 
 def forbidden(run: Run) -> str:
     """Why a run cannot be a lane; empty if it can."""
+    if run.patch.kind != "linear":
+        return f"lanes know linear patches only, not {run.patch.kind}"
+    if run.backbone.kind != "plain":
+        return f"lanes know plain backbones only, not a {run.backbone.kind}"
+    if run.backbone.qk_norm or run.backbone.pool == "attention":
+        return "lanes know neither norms of queries and keys nor pooling by attention"
     device = machine.find_device(run.device)
     if device.type not in ("cpu", "cuda"):
         return f"there are no lanes on {device.type}"
@@ -69,11 +75,6 @@ def faster(run: Run) -> bool:
     return work(run) < SMALL[machine.find_precision(run.precision, device)]
 
 
-def tokens(run: Run) -> int:
-    """Of one image."""
-    return (run.dataset.size // run.patch.size) ** 2
-
-
 def weights(run: Run) -> int:
     """Of the blocks, about."""
     return 12 * run.backbone.depth * run.backbone.dim**2
@@ -82,12 +83,12 @@ def weights(run: Run) -> int:
 def work(run: Run) -> float:
     """Multiplications of one pass of one block on a CPU, forward."""
     images = min(run.training.batch_size, machine.CPU_MICRO_BATCH)
-    return weights(run) / run.backbone.depth * tokens(run) * images
+    return weights(run) / run.backbone.depth * sizes.cells(run) * images
 
 
 def seconds(run: Run) -> float:
     """Of a step that does nothing but move its bytes, in half precision."""
-    moved = run.training.batch_size * tokens(run) * run.backbone.dim * run.backbone.depth
+    moved = run.training.batch_size * sizes.cells(run) * run.backbone.dim * run.backbone.depth
     return (2 * TENSORS * moved + 38 * weights(run)) / BANDWIDTH
 
 

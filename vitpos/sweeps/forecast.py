@@ -7,8 +7,10 @@ the others by the work that it is; where nothing was measured, nothing is said.
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
+from vitpos import sizes
 from vitpos.schema import Run
 
 
@@ -53,10 +55,14 @@ def work(run: Run, images: int) -> float:
 
 def flops(run: Run) -> int:
     """Operations of one forward pass of one image, as `metrics.cost` counts them with `none`."""
-    backbone, cells = run.backbone, (run.dataset.size // run.patch.size) ** 2
-    tokens = cells + (backbone.pool == "cls") + backbone.registers
-    pixels = run.dataset.channels * run.patch.size**2
-    mixing = (4 + 2 * backbone.mlp_ratio) * backbone.dim + 2 * tokens
-    blocks = backbone.depth * tokens * backbone.dim * mixing
-    ends = backbone.dim * (cells * pixels + (run.dataset.classes or 0))
-    return round(2 * (blocks + ends))
+    plan, backbone = sizes.stages_of(run), run.backbone
+    found: float = sizes.reading(run.patch, run.dataset.channels, sizes.side(run), backbone.dim)
+    for stage in plan:
+        mixing: float = 4 * stage.dim + 2 * stage.tokens if stage.attends else 9
+        mixing += 2 * backbone.mlp_ratio * stage.dim
+        found += stage.depth * stage.tokens * stage.dim * mixing
+    found += sum(4 * a.dim * b.dim * b.cells for a, b in pairwise(plan))
+    last = plan[-1]
+    if backbone.pool == "attention":
+        found += last.dim * (2 * last.cells * (last.dim + 1) + last.dim)
+    return round(2 * (found + last.dim * (run.dataset.classes or 0)))

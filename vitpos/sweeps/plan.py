@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from vitpos import config, identities
+from vitpos import config, identities, sizes
 from vitpos.errors import BadInput, Problem
 from vitpos.schema import Dataset, Run
 from vitpos.sweeps.studies import OURS, Arm, Design, Options, Study, read, text
@@ -103,7 +103,7 @@ def plan(study: Study, asked: Mapping[str, str]) -> Plan:
             found = error.problems
         else:
             arms.append((arm, words, run))
-            found = [*sizes(study, run), *rungs(study, run)]
+            found = [*evaluated(study, run), *rungs(study, run)]
         for problem in found:
             wrong.setdefault(problem, []).append(arm.name)
     problems = [told(problem, names, len(study.arms)) for problem, names in wrong.items()]
@@ -134,12 +134,12 @@ def spelled(overrides: Options) -> Iterator[str]:
             yield f"{key}={text(value)}"
 
 
-def sizes(study: Study, run: Run) -> Iterator[Problem]:
+def evaluated(study: Study, run: Run) -> Iterator[Problem]:
     """What `vitpos eval` would say of the sizes that the study asks it for."""
     for wanted in study.then:
         size = wanted.get("image_size", run.dataset.size)
-        if size % run.patch.size:
-            message = f"then.image_size = {size}: not a multiple of patches of {run.patch.size}"
+        if size % sizes.step(run):
+            message = f"then.image_size = {size}: not a multiple of {sizes.stepped(run)}"
             yield Problem(message)
 
 
