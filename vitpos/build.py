@@ -21,19 +21,25 @@ from vitpos.embeddings.together import Together
 from vitpos.errors import BadInput
 from vitpos.keys import generator, key
 from vitpos.schema import Run
+from vitpos.tasks.asked import asked
 from vitpos.vit import Attention, ViT
 
 
 def network(run: Run, classes: int) -> ViT:
-    """The network of `run` as it is before the first step, on the CPU in float32."""
+    """The network of `run` as it is before the first step, on the CPU in float32.
+
+    The data have so many classes; how many numbers the head gives is the task's to say.
+    """
+    task = asked(run, classes)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers that `draw` replaces
         model = ViT(
             lambda trunk: embedding(run.embedding, trunk, run.stream),
             run.backbone,
             channels=run.dataset.channels,
-            image_size=run.dataset.size,
+            image_size=run.image_size,
             patch_size=run.patch.size,
-            classes=classes,
+            classes=task.outputs,
+            per_token=task.per_token,
         )
     draw(model, run.stream)
     return model
@@ -46,14 +52,16 @@ def outline(run: Run, classes: int) -> ViT:
         with torch.device("cpu"):
             return embedding(run.embedding, trunk, run.stream)
 
+    task = asked(run, classes)
     with torch.device("meta"):
         return ViT(
             position,
             run.backbone,
             channels=run.dataset.channels,
-            image_size=run.dataset.size,
+            image_size=run.image_size,
             patch_size=run.patch.size,
-            classes=classes,
+            classes=task.outputs,
+            per_token=task.per_token,
         )
 
 

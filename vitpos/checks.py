@@ -10,6 +10,7 @@ from typing import Any
 from vitpos import ranks, switches
 from vitpos.errors import Problem
 from vitpos.schema import Run
+from vitpos.tasks import rules
 from vitpos.typed import limits
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
@@ -23,8 +24,8 @@ def problems(run: Run) -> list[Problem]:
 
 def consistency(run: Run) -> list[Problem]:
     """The same without what depends on where it runs."""
-    parts = (geometry(run), widths(run), embeddings(run), recipe(run), machine(run))
-    return [problem for part in parts for problem in part]
+    parts = (geometry(run), rules.problems(run), widths(run), embeddings(run), recipe(run))
+    return [problem for part in (*parts, machine(run)) for problem in part]
 
 
 def notes(run: Run) -> list[str]:
@@ -32,7 +33,7 @@ def notes(run: Run) -> list[str]:
     said = []
     if run.training.lr > 0.02:
         said.append(f"training.lr = {run.training.lr} is unusually large for AdamW (1e-4 to 3e-3)")
-    tokens = (run.dataset.size // run.patch.size) ** 2
+    tokens = (run.image_size // run.patch.size) ** 2
     if tokens >= 1024:
         said.append(f"{tokens} tokens an image: memory and time grow with the square of them")
     if run.training.epochs > 2000:
@@ -44,16 +45,16 @@ def notes(run: Run) -> list[str]:
 
 def geometry(run: Run) -> Iterator[Problem]:
     """Patches tile the image; there are as many means as channels."""
-    size, patch, data = run.dataset.size, run.patch.size, run.dataset
+    size, patch, data = run.image_size, run.patch.size, run.dataset
     if patch > size or size % patch:
         fits = ", ".join(str(p) for p in range(1, size + 1) if size % p == 0)
         yield Problem(f"patch.size = {patch}: {size} pixels are not divisible by it", f"try {fits}")
     for name, numbers in (("mean", data.mean), ("std", data.std)):
         if numbers is not None and len(numbers) != data.channels:
             yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")
-    if data.geometry.shift >= size:
+    if data.geometry.shift >= data.size:
         shift = data.geometry.shift
-        yield Problem(f"dataset.geometry.shift = {shift}: must be below {size} pixels")
+        yield Problem(f"dataset.geometry.shift = {shift}: must be below {data.size} pixels")
 
 
 def widths(run: Run) -> Iterator[Problem]:

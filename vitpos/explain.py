@@ -37,7 +37,7 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
         "dim": run.backbone.dim,
         "depth": run.backbone.depth,
         "heads": run.backbone.heads,
-        "grid": [run.dataset.size // run.patch.size] * 2,
+        "grid": [run.image_size // run.patch.size] * 2,
         "adds": None if position is None else added(position, run),
         "does_not_fit": problems,
     }
@@ -46,7 +46,7 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
 
 def positioned(run: Run) -> PositionEmbedding:
     """The strategies as the network of this run would have them, before training."""
-    backbone, size = run.backbone, run.dataset.size
+    backbone, size = run.backbone, run.image_size
     trunk = Trunk(
         channels=run.dataset.channels,
         grid=tiles(size, size, run.patch.size),

@@ -99,7 +99,7 @@ def prepare(run: Run, world: World = ALONE) -> Machine:
 def tokens(run: Run) -> int:
     """How many there are of a training image."""
     prefix = (run.backbone.pool == "cls") + run.backbone.registers
-    return (run.dataset.size // run.patch.size) ** 2 + prefix
+    return (run.image_size // run.patch.size) ** 2 + prefix
 
 
 def keep_memory() -> None:
@@ -119,7 +119,7 @@ def useful_threads(run: Run, world: World = ALONE) -> int:
 
     A rule and not a measurement, because sums of other threads have other bits.
     """
-    cells = (run.dataset.size // run.patch.size) ** 2
+    cells = (run.image_size // run.patch.size) ** 2
     weights = 12 * run.backbone.depth * run.backbone.dim**2
     images = min(run.training.batch_size // world.size, CPU_MICRO_BATCH)
     there = cores() // world.local_size

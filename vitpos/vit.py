@@ -107,10 +107,11 @@ class ViT(nn.Module):
         image_size: int,
         patch_size: int,
         classes: int,
+        per_token: bool = False,
     ) -> None:
         super().__init__()
         dim, depth = backbone.dim, backbone.depth
-        self.pool = backbone.pool
+        self.pool, self.per_token = backbone.pool, per_token
         self.prefix = nn.Parameter(torch.zeros((self.pool == "cls") + backbone.registers, dim))
         self.position = position(
             Trunk(
@@ -143,4 +144,6 @@ class ViT(nn.Module):
             site = Site(grid, layer, prefix, draws)
             x = block(self.position.tokens(x, site), self.position, site)
         x = self.norm(x)
+        if self.per_token:  # the question is about each patch
+            return self.head(x[:, prefix:])
         return self.head(x[:, 0] if self.pool == "cls" else x[:, prefix:].mean(dim=1))

@@ -35,6 +35,8 @@ STILL = {"shift": 0.0, "jitter": 1.0, "rescale": 1.0, "local": 0.0}
 
 def forbidden(run: Run) -> str:
     """Why a run cannot be a lane; empty if it can."""
+    if run.task.kind != "classify":
+        return "lanes only classify"
     device = machine.find_device(run.device)
     if device.type not in ("cpu", "cuda"):
         return f"there are no lanes on {device.type}"
@@ -71,7 +73,7 @@ def faster(run: Run) -> bool:
 
 def tokens(run: Run) -> int:
     """Of one image."""
-    return (run.dataset.size // run.patch.size) ** 2
+    return (run.image_size // run.patch.size) ** 2
 
 
 def weights(run: Run) -> int:

@@ -53,7 +53,7 @@ def work(run: Run, images: int) -> float:
 
 def flops(run: Run) -> int:
     """Operations of one forward pass of one image, as `metrics.cost` counts them with `none`."""
-    backbone, cells = run.backbone, (run.dataset.size // run.patch.size) ** 2
+    backbone, cells = run.backbone, (run.image_size // run.patch.size) ** 2
     tokens = cells + (backbone.pool == "cls") + backbone.registers
     pixels = run.dataset.channels * run.patch.size**2
     mixing = (4 + 2 * backbone.mlp_ratio) * backbone.dim + 2 * tokens
