@@ -1,4 +1,4 @@
-"""How two images lie to one another: is A left of B, or above it?
+"""How two images lie to one another: whether A is left of B, or above it.
 
 A is the one whose class comes first. Both places are drawn before a coin says which is A's.
 """
@@ -45,9 +45,8 @@ class Pair(Canvas):
     @override
     def tables(self, draws: Draws) -> Rows:
         partner = self.partners(draws)
-        apart = draws.integers(
-            "relate/apart", 0, (self.side - self.size - self.span) // self.step, 2
-        )
+        room = (self.side - self.size - self.span) // self.step
+        apart = draws.integers("relate/apart", 0, room, 2)
         along = self.step * apart.sort(dim=1).values
         along[:, 1] += self.span
         across = self.step * draws.integers("relate/across", 0, self.free, 2)
