@@ -69,7 +69,9 @@ def evaluate(
         "image_size": size,
         "images": len(samples.labels),
         "step": step,
-        **found.numbers,
+        "accuracy": found.accuracy,
+        "loss": found.loss,
+        **found.more,
         "precision": chosen.precision,
         "at": now(),
     }

@@ -257,6 +257,7 @@ def finish(
     last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}
     summary = head(loop, "finished") | {
         "image_size": loop.run.image_size,
+        **({} if loop.run.task.kind == "classify" else {"task": loop.run.task.kind}),
         "metrics": measured | last,
         "cost": facts,
         "perf": history.performance()

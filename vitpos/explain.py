@@ -37,6 +37,7 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
         "dim": run.backbone.dim,
         "depth": run.backbone.depth,
         "heads": run.backbone.heads,
+        "task": run.task.kind,
         "grid": [run.image_size // run.patch.size] * 2,
         "adds": None if position is None else added(position, run),
         "does_not_fit": problems,
@@ -153,6 +154,8 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
     network = facts["network"]
     size = f"{network['depth']} layers of {network['dim']} channels in {network['heads']} heads"
     size += f", {network['grid'][0]} x {network['grid'][1]} cells"
+    if network["task"] != "classify":
+        size += f", task={network['task']}"
     if network["does_not_fit"]:
         return [*said, *wrapped("this network", f"{size}: {network['does_not_fit'][0]}", width)]
     text = f"{network['adds']:,} more parameters than without position ({size})"

@@ -5,7 +5,7 @@ Two runs of one identity are the same run, whatever they are called and wherever
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
@@ -67,8 +67,13 @@ def without_neutral(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
 
 def arm(run: Run) -> str:
     """A short name for the run without its seed."""
-    task = "" if run.task.kind == "classify" else f"{run.task.kind}-"
-    return run.name or f"{run.dataset.name}-{task}{'+'.join(run.embedding)}"
+    return run.name or usual(run.dataset.name, run.task.kind, run.embedding)
+
+
+def usual(dataset: str, task: str, embeddings: Iterable[str]) -> str:
+    """What an arm is called if nobody gave it a name."""
+    asked = [] if task == "classify" else [task]
+    return "-".join([dataset, *asked, "+".join(embeddings)])
 
 
 def row_of(run: Run) -> str:

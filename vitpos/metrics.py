@@ -34,14 +34,10 @@ class Evaluation:
     wanted: Shaped[Tensor, "images ..."]  # right ones
     more: Mapping[str, float] = field(default_factory=dict)  # means of what else is measured
 
-    @property
-    def numbers(self) -> dict[str, float]:
-        """All of them by name."""
-        return {"loss": self.loss, "accuracy": self.accuracy, **self.more}
-
     def named(self, split: str) -> dict[str, float]:
         """Under the names they have everywhere."""
-        return {f"{split}/{name}": value for name, value in self.numbers.items()}
+        numbers = {"loss": self.loss, "accuracy": self.accuracy, **self.more}
+        return {f"{split}/{name}": value for name, value in numbers.items()}
 
 
 class Answers(NamedTuple):
