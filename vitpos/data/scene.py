@@ -18,6 +18,7 @@ from vitpos.data.samples import Samples
 from vitpos.keys import key
 
 Pixels = UInt8[Tensor, "batch channels height width"]
+Shown = UInt8[Tensor, "batch channels side side"]
 Ids = Int64[Tensor, " batch"]
 Look = Callable[[Ids], Pixels]
 """The images of these numbers, in training as they are changed in this epoch."""
@@ -34,7 +35,7 @@ class Scene(ABC):
         """What is shown with each sample, drawn on the CPU; a row for each."""
 
     @abstractmethod
-    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Pixels, Tensor]:
+    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Shown, Tensor]:
         """Scenes of these samples, whose rows these are, and the right answers.
 
         It makes the host wait for nothing, and no shape in it depends on what was drawn.

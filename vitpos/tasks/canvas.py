@@ -7,20 +7,20 @@ the device, a gather for each image and piece.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from vitpos import schema
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Pixels, Scene
+from vitpos.data.scene import Pixels, Scene, Shown
 
 Corners = Int[Tensor, "batch 2"]  # row and column of the upper left pixel
 PIECE = 3  # pieces are so many times lower and narrower than an image
 
 
-def placed(pixels: Pixels, at: Corners, side: int) -> Pixels:
+def placed(pixels: Pixels, at: Corners, side: int) -> Shown:
     """Each image alone on a black canvas of `side` by `side` pixels, its upper left one at `at`."""
     height, width = pixels.shape[2:]
     along = torch.arange(side, device=pixels.device)
@@ -32,18 +32,18 @@ def placed(pixels: Pixels, at: Corners, side: int) -> Pixels:
     return taken * inside[:, None]
 
 
-def laid(canvas: Pixels, pixels: Pixels, at: Corners) -> Pixels:
+def laid(canvas: Shown, pixels: Pixels, at: Corners) -> Shown:
     """The canvas with each image on it, which covers what it lies on wherever it is not black."""
     image = placed(pixels, at, canvas.shape[-1])
     return torch.where((image > 0).any(dim=1, keepdim=True), image, canvas)
 
 
-def cut(pixels: Pixels, at: Corners, side: int) -> Pixels:
+def cut(pixels: Pixels, at: Corners, side: int) -> Shown:
     """The square of `side` pixels each way whose upper left pixel is at `at`."""
     return placed(pixels, -at, side)
 
 
-def shrunk(pixels: Pixels, times: int) -> Pixels:
+def shrunk(pixels: Pixels, times: int) -> UInt8[Tensor, "batch channels low narrow"]:
     """Images so many times lower and narrower: means of squares."""
     if times == 1:
         return pixels
@@ -79,7 +79,7 @@ class Canvas(Scene):
         )
         return {"clutter": torch.cat(parts, dim=2).int()}
 
-    def background(self, rows: Rows, like: Pixels) -> Pixels:
+    def background(self, rows: Rows, like: Pixels) -> Shown:
         """The canvases before the images come on them."""
         canvas = like.new_zeros(*like.shape[:2], self.side, self.side)
         for number in range(self.pieces):

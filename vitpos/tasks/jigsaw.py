@@ -11,7 +11,7 @@ from typing_extensions import override
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Ids, Look, Pixels, Scene
+from vitpos.data.scene import Ids, Look, Scene, Shown
 from vitpos.data.shuffle import shuffled
 from vitpos.tasks.choice import Choice
 
@@ -42,6 +42,6 @@ class Mixed(Scene):
         return {"order": draws.permutations("jigsaw", self.cells)}
 
     @override
-    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Pixels, Tensor]:
+    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Shown, Tensor]:
         order = rows["order"].long()
         return shuffled(look(ids).float(), self.patch, order).to(torch.uint8), order

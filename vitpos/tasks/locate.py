@@ -17,7 +17,7 @@ from vitpos import schema
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Ids, Look, Pixels
+from vitpos.data.scene import Ids, Look, Shown
 from vitpos.tasks.boxes import boxed, extent, overlap
 from vitpos.tasks.canvas import Canvas, laid, shrunk
 from vitpos.tasks.task import Measured, PerImage, Task
@@ -90,7 +90,7 @@ class Placed(Canvas):
         return {"place": place.int(), **self.clutter(draws)}
 
     @override
-    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Pixels, Tensor]:
+    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Shown, Tensor]:
         image, at = shrunk(look(ids), self.times), rows["place"]
         box = boxed((extent(image) + at.repeat(1, 2)) / self.side)
         labels = self.samples.labels.index_select(0, ids).to(box)

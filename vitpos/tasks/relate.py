@@ -12,7 +12,7 @@ from vitpos import schema
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Ids, Look, Pixels
+from vitpos.data.scene import Ids, Look, Shown
 from vitpos.errors import BadInput
 from vitpos.tasks.canvas import Canvas, laid, shrunk
 from vitpos.tasks.choice import Choice
@@ -72,7 +72,7 @@ class Pair(Canvas):
         return self.by_class[number + own * (number >= before)]
 
     @override
-    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Pixels, Tensor]:
+    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Shown, Tensor]:
         image, other = (shrunk(look(which), self.times) for which in (ids, rows["partner"]))
         canvas = laid(self.background(rows, image), image, rows["place"])
         return laid(canvas, other, rows["other"]), rows["answer"]

@@ -8,7 +8,7 @@ from vitpos import schema
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Ids, Look, Pixels
+from vitpos.data.scene import Ids, Look, Shown
 from vitpos.tasks.canvas import Canvas, laid, shrunk
 from vitpos.tasks.choice import Choice
 
@@ -41,6 +41,6 @@ class InCell(Canvas):
         return {"cell": number, "place": place.int(), **self.clutter(draws)}
 
     @override
-    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Pixels, Tensor]:
+    def __call__(self, ids: Ids, rows: Rows, look: Look) -> tuple[Shown, Tensor]:
         image = shrunk(look(ids), self.times)
         return laid(self.background(rows, image), image, rows["place"]), rows["cell"]
