@@ -13,7 +13,7 @@ from vitpos.train import Loop
 
 WORDS = (
     "backbone.depth=1", "backbone.dim=16", "backbone.heads=2", "device=cpu", "threads=1",
-    "precision=fp32", "training.batch_size=8", "training.augment.policy=rand",
+    "precision=fp32", "training.batch_size=8",
 )  # fmt: skip
 
 
@@ -40,11 +40,10 @@ def main() -> None:
         images, targets = whole(*told)
         expected = its.augment(*told)
         torch.testing.assert_close((images, targets), expected)
-        found, wanted = (
-            its_way(images, targets, targets) for its_way in (judge, its.learner.judged)
-        )
+        ways = (judge, its.learner.judged)
+        found, wanted = (way(images, targets, targets) for way in ways)
         torch.testing.assert_close(found, wanted)
-        print(kind)
+        sys.stdout.write(f"{kind}\n")
 
 
 if __name__ == "__main__":

@@ -218,24 +218,24 @@ def test_without_position_answers_do_not_depend_on_the_place(kind: str, pool: st
     loop = prepared(f"task={kind}", "embedding=none", f"backbone.pool={pool}")
     other = prepared(f"task={kind}", "embedding=learned1d", f"backbone.pool={pool}")
     for it in (loop, other):
-        networks.loud(it.model, std=0.3)
+        networks.loud(it.model, std=0.6)
     pairs = [(scores(it, it.exam.shown(IDS)[0]), it) for it in (loop, other)]
     apart = [(scores(it, CHANGES[kind](it)) - before).abs().max() for before, it in pairs]
 
-    assert apart[0] < 1e-4
+    assert apart[0] < 1e-5
     assert apart[1] > 1e-2
 
 
 def test_distances_without_a_direction_cannot_tell_left_from_right() -> None:
-    """Mirrored canvases look alike to ALiBi in two dimensions, and not to biases by offset."""
+    """Where an image is one patch, ALiBi takes a canvas for its mirror image; offsets do not."""
     apart = {}
     for name in ("alibi2d", "swin_rpb"):
-        loop = prepared("task=relate", f"embedding={name}")
-        networks.loud(loop.model, std=0.3)
+        loop = prepared("task=relate", f"embedding={name}", "patch.size=14")
+        networks.loud(loop.model, std=0.6)
         images, _ = loop.exam.shown(IDS)
         apart[name] = float((scores(loop, images) - scores(loop, mirrored(loop))).abs().max())
 
-    assert apart["alibi2d"] < 1e-4
+    assert apart["alibi2d"] < 1e-5
     assert apart["swin_rpb"] > 1e-2
 
 
