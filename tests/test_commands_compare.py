@@ -358,7 +358,6 @@ def test_conditions_are_compared_within(tmp_path):
     ("change", "name", "says"),
     [
         ({"machine": {"cpu": "Difference Engine"}}, "hardware", "Difference Engine"),
-        ({"machine": {"threads": 2}}, "hardware", "2 threads"),
         ({"machine": {"precision": "bf16"}}, "hardware", "bf16"),
         ({"machine": {"git": "fedcba987654"}}, "code", "fedcba987654"),
         ({"epochs": 2}, "epochs", "2 epochs"),
@@ -379,6 +378,16 @@ def test_mixed_runs_are_refused_unless_allowed(tmp_path, change, name, says):
     assert asked(tmp_path, allow=["mixed"]).warnings == warnings
     with pytest.raises(BadInput, match="no such permission"):
         asked(tmp_path, allow=["mixed-cod"])
+
+
+def test_other_threads_are_told_and_not_refused(tmp_path):
+    """A run alone may have more of them than the members of a sweep."""
+    two_arms(tmp_path)
+    quick(tmp_path, "better", 7, 0.6, machine={"threads": 2})
+    [warning] = asked(tmp_path).warnings
+
+    assert warning.startswith("mixed threads: speeds are not to be compared: 1 thread (")
+    assert "2 threads (better)" in warning
 
 
 def test_equal_gpus_are_not_mixed_hardware(tmp_path):

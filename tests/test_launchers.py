@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from small_studies import BODY
 
-from vitpos import config
+from vitpos import config, machine
 from vitpos.errors import BadInput, NoResources
 from vitpos.schema import Slurm
 from vitpos.sweeps import launchers, studies
 from vitpos.sweeps import plan as plans
-from vitpos.sweeps.launchers import disk, distant, far
+from vitpos.sweeps.launchers import disk, distant, far, local
 from vitpos.sweeps.launchers.base import Launcher
 from vitpos.sweeps.plan import Plan
 
@@ -50,6 +50,29 @@ def plan(tmp_path: Path) -> Plan:
     return Plan(
         found, tuple(replace(m, run=replace(m.run, outputs=str(tmp_path))) for m in members)
     )
+
+
+@pytest.mark.parametrize(
+    ("cores", "words", "slots", "threads"),
+    [
+        (2, (), 2, 1),
+        (4, (), 4, 1),
+        (16, (), 4, 4),  # four members: each has its share
+        (16, ("launcher.slots_per_device=2",), 2, 8),
+        (3, ("launcher.slots_per_device=1",), 1, 3),
+    ],
+)
+def test_cores_that_can_have_a_member_each_share_none(
+    plan, monkeypatch, cores, words, slots, threads
+):
+    """However much a member has to do: it is done sooner beside others than with more threads."""
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.setattr(machine, "useful_threads", lambda run: cores)
+    monkeypatch.setattr(local, "free_memory", lambda: None)
+    asked, _ = config.launching(["launcher.import_once=false", *words])
+    found = local.launch(asked, plan, [], pytest.fail)
+
+    assert (found.slots, found.threads) == (slots, threads)
 
 
 def options(*words: str) -> Any:

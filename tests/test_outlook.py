@@ -170,7 +170,7 @@ def test_a_probe_takes_a_few_steps_of_what_is_to_do(tmp_path, here, monkeypatch)
     of, tried = small(tmp_path), []
     facts = {"seconds_estimated": 33.0}
     monkeypatch.setattr(estimates, "rehearse", lambda run, show: tried.append(run.name) or facts)
-    found = estimates.probed(of, {"a", "b"}, {"a": Estimate(1.0, "")}, Quiet())
+    found = estimates.probed(of, {"a", "b"}, {"a": Estimate(1.0, "")}, Quiet(), 1)
 
     assert tried == ["b"]
     assert found["b"] == Estimate(33.0, "a probe")

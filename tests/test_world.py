@@ -221,7 +221,7 @@ def test_what_is_one_process_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_processes_of_a_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads of all of them together are no more than there are cores."""
-    run = compose("unused", "backbone.dim=512", "training.batch_size=128")
+    run = compose("unused", "backbone.dim=768", "training.batch_size=128")
     monkeypatch.setattr(machine, "cores", lambda: 8)
     few_threads = machine.useful_threads(run, Acted(1, 4, None, []))
 

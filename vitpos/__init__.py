@@ -11,7 +11,7 @@ The modules, in the order data flows through them:
 - `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
   and `graphs` record; `train` is the loop around it, `state` what it can go on from, `metrics` what
   is measured, `experiment` one run from data to summary;
-- `lanes` train several seeds at once;
+- `lanes` train several seeds at once, `reuse` one after the other with what the first compiled;
 - `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
   when one is gone;
 - `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;

@@ -27,6 +27,7 @@ from vitpos.history import History
 from vitpos.kernels import trial
 from vitpos.memory import resources
 from vitpos.origin import changes, origin
+from vitpos.reuse import Reuse
 from vitpos.runs import RunFolder, now, place
 from vitpos.schema import Run
 from vitpos.signals import Leave, Stop
@@ -57,10 +58,19 @@ class Show(Protocol):
         """The run is finished."""
 
 
-def start(run: Run, overrides: Sequence[str], show: Show, until: int | None = None) -> Path:
-    """Do a new run; where it is. Raises `Paused` after epoch `until` if more would follow."""
+def start(
+    run: Run,
+    overrides: Sequence[str],
+    show: Show,
+    until: int | None = None,
+    reuse: Reuse | None = None,
+) -> Path:
+    """Do a new run; where it is. Raises `Paused` after epoch `until` if more would follow.
+
+    What was compiled for other runs of this process it may `reuse`.
+    """
     with Stop() as stop, joined() as world:
-        loop = prepare(run, show, world)
+        loop = prepare(run, show, world, reuse)
         stop.patient = True
         if not world.leads:
             accompany(loop, stop)
@@ -72,7 +82,7 @@ def start(run: Run, overrides: Sequence[str], show: Show, until: int | None = No
     return folder.path
 
 
-def resume(path: Path, show: Show, until: int | None = None) -> Path:
+def resume(path: Path, show: Show, until: int | None = None, reuse: Reuse | None = None) -> Path:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is."""
     with Stop() as stop, joined() as world:
         folder = RunFolder.open(path)
@@ -80,12 +90,12 @@ def resume(path: Path, show: Show, until: int | None = None) -> Path:
             return path
         if not world.leads:
             if not is_over(folder, world, show):
-                accompany(revive(folder, show, world), stop)
+                accompany(revive(folder, show, world, reuse), stop)
             return path
         with folder.locked():
             if is_over(folder, world, show):  # since
                 return path
-            loop = revive(folder, show, world)
+            loop = revive(folder, show, world, reuse)
             if folder.is_recorded():
                 changed = changes(folder, loop)
                 if changed:
@@ -106,12 +116,12 @@ def is_over(folder: RunFolder, world: World, show: Show) -> bool:
     return bool(world.agree(int(over)))
 
 
-def revive(folder: RunFolder, show: Show, world: World) -> Loop:
+def revive(folder: RunFolder, show: Show, world: World, reuse: Reuse | None) -> Loop:
     """The loop of a run that was started before, at its beginning."""
     try:
         run = folder.run()
         plugins.check(run.embedding)
-        return prepare(run, show, world)
+        return prepare(run, show, world, reuse)
     except BadInput as error:
         where = folder.path / "config.yaml"
         raise BadRun(f"{where}: {error}", error.problems[0].hint) from error
@@ -137,20 +147,27 @@ def go_back(folder: RunFolder, loop: Loop, show: Show) -> None:
         show.note(f"{where}: going on after step {loop.step}")
 
 
-def prepare(run: Run, show: Show, world: World = ALONE) -> Loop:
+def prepare(run: Run, show: Show, world: World = ALONE, reuse: Reuse | None = None) -> Loop:
     """Data, network and machine, each checked, before anything is written."""
     for problem in checks.processes(run):
         raise BadInput(*problem)
-    chosen = machine.prepare(run, world)
+    chosen, reuse = machine.prepare(run, world), reuse or Reuse()
     with resources(run):
+        known = reuse.loop(run)
+        if known is not None:
+            return known
+        held = metrics.begin_memory(chosen.device)
         with world.in_turn():
-            data = load(run.dataset, show.work).to(chosen.device)
+            data = reuse.data(run) or load(run.dataset, show.work).to(chosen.device)
         world.same("images", data.digest)
         model = build.network(run, len(data.classes))
         chosen, doubt = trial.trusted(run, model, chosen)
         if doubt:
             show.note(doubt)
-        return Loop(run, model, data, chosen)
+        loop = Loop(run, model, data, chosen)
+        loop.held = held
+        reuse.keep(loop)
+        return loop
 
 
 def perform(
@@ -260,8 +277,7 @@ def finish(
         **({} if loop.run.task.kind == "classify" else {"task": loop.run.task.kind}),
         "metrics": measured | last,
         "cost": facts,
-        "perf": history.performance()
-        | {"peak_memory_bytes": metrics.peak_memory(loop.machine.device)},
+        "perf": history.performance() | {"peak_memory_bytes": loop.peak_memory()},
     }
     write_json(folder.path / "summary.json", summary)
     history.close("finished", summary)
@@ -322,5 +338,5 @@ def rehearse(run: Run, show: Show, steps: int = 6) -> dict[str, Any]:
         return facts | {
             "seconds_estimated": seconds * loop.total,
             "images_per_second": run.training.batch_size / seconds,
-            "peak_memory_bytes": metrics.peak_memory(loop.machine.device),
+            "peak_memory_bytes": loop.peak_memory(),
         }

@@ -169,9 +169,17 @@ def cost(model: ViT, channels: int, image_size: int) -> dict[str, int]:
     }
 
 
-def peak_memory(device: torch.device) -> int:
-    """Bytes: of the GPU's allocator, or of the whole process on a CPU."""
+def begin_memory(device: torch.device) -> int:
+    """Bytes of the GPU that are taken before a run, whose own peak is looked for from now on."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return torch.cuda.memory_allocated(device)
+
+
+def peak_memory(device: torch.device, before: int = 0) -> int:
+    """Bytes: of the GPU's allocator, but for those `before`, or of the whole process on a CPU."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+        return torch.cuda.max_memory_allocated(device) - before
     peak: Any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak) * (1 if sys.platform == "darwin" else 1024)

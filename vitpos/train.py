@@ -21,7 +21,7 @@ from vitpos.feed import Feed
 from vitpos.graphs import Repeated
 from vitpos.keys import generator, key
 from vitpos.machine import Machine
-from vitpos.metrics import Answers, Evaluation, Exam
+from vitpos.metrics import Answers, Evaluation, Exam, peak_memory
 from vitpos.optim import learning_rate
 from vitpos.schema import Run
 from vitpos.step import Learner
@@ -81,6 +81,8 @@ class Loop:
         self.look = Repeated(self.answers, device, plain=1) if machine.records else self.answers
         self.step = 0
         self.ready = False
+        self.held = 0  # bytes of the GPU that others had before
+        self.peak: int | None = None  # that it took at most, of which the first run knows
 
     @property
     def total(self) -> int:
@@ -176,6 +178,11 @@ class Loop:
         event = torch.cuda.Event(enable_timing=True)
         event.record()
         return event
+
+    def peak_memory(self) -> int:
+        """The most bytes that a run took; of runs that renew a loop those of the first."""
+        self.peak = self.peak or peak_memory(self.machine.device, self.held)
+        return self.peak
 
     def answers(self) -> Answers:
         """What the weights that count say of the validation images."""

@@ -17,6 +17,7 @@ from vitpos.bench.subjects import IMAGES, ours, run_of
 CPU = (("cifar", 128), ("micro", 128))
 GPU = (("cifar", 1024), ("cifar", 128), ("micro", 256))
 VARIANTS = {"vitpos": (), "vitpos, fp32": ("precision=fp32",)}
+ON_CPU = {"vitpos, one thread": ("threads=1",)}
 ON_GPU = {
     "vitpos, fp16": ("precision=fp16",),
     "vitpos, not deterministic": ("deterministic=false",),
@@ -32,7 +33,8 @@ def tables(bench: Bench) -> Iterator[Table]:
     for number, (shape, batch) in enumerate(shapes):
         ceilings = Ceilings(bench.device, precisions)
         words = ("embedding=learned1d", f"training.batch_size={batch}")
-        variants = VARIANTS | (ON_GPU if bench.cuda and number == 0 else {})
+        variants = VARIANTS | (ON_CPU if bench.device.type == "cpu" and bench.threads > 1 else {})
+        variants |= ON_GPU if bench.cuda and number == 0 else {}
         contenders = {
             name: Contender(partial(made, bench, shape, (*words, *more)))
             for name, more in variants.items()

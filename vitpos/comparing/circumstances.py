@@ -21,13 +21,15 @@ class Kind:
     question: Callable[[Record], str]
     so: str  # what follows if it is not
     instead: str = ""  # another way out than to allow it
+    refused: bool = True  # else it is only told
 
 
 def kinds(*, planned: bool) -> list[Kind]:
     """All of them; data and epochs may be what a plan is about, but not other images of a name."""
     both = [
         Kind("code", code, "it may compute other numbers"),
-        Kind("hardware", machine, "bits may differ, and speeds are not to be compared"),
+        Kind("hardware", hardware, "bits may differ, and speeds are not to be compared"),
+        Kind("threads", threads, "speeds are not to be compared", refused=False),
     ]
     if planned:
         return [*both, Kind("data", images, "data of one name, but with other images")]
@@ -80,7 +82,7 @@ def mixed(groups: Iterable[Runs], allow: Collection[str], *, planned: bool) -> l
                 name = f"mixed-{kind.name}"
                 said = "; ".join(f"{a} ({listed(arms)})" for a, arms in few(answers))
                 text = f"the runs differ in {kind.name}: {said}"
-                if "mixed" in allow or name in allow:
+                if "mixed" in allow or name in allow or not kind.refused:
                     warnings.append(f"mixed {kind.name}: {kind.so}: {said}")
                 else:
                     problems.append(Problem(text, f"{kind.instead}--allow {name}: {kind.so}"))
@@ -161,15 +163,23 @@ def task(run: Record) -> str:
 
 
 def machine(run: Record) -> str:
+    """All of what it ran on."""
+    return hardware(run, threads(run))
+
+
+def hardware(run: Record, *more: str) -> str:
     """What it ran on; which of several equal GPUs does not matter."""
     facts: Mapping[str, Any] = part(run.record, "machine")
     chip, device = facts.get("gpu") or facts.get("cpu"), str(facts.get("device")).partition(":")[0]
-    said = [device, str(facts.get("precision"))]
-    if device == "cpu":
-        said.append(counted(facts.get("threads"), "thread"))
-    if facts.get("processes"):
-        said.append(f"{facts['processes']} processes")
-    return f"{chip} ({', '.join(said)})"
+    processes = f"{facts['processes']} processes" if facts.get("processes") else ""
+    said = (device, str(facts.get("precision")), *more, processes)
+    return f"{chip} ({', '.join(filter(None, said))})"
+
+
+def threads(run: Record) -> str:
+    """How many it had of a CPU; those that feed a GPU do not matter."""
+    facts = part(run.record, "machine")
+    return counted(facts.get("threads"), "thread") if facts.get("device") == "cpu" else ""
 
 
 def code(run: Record) -> str:

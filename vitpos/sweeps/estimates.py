@@ -7,7 +7,7 @@ arm. Where there is nothing to go by, nothing is said.
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -161,16 +161,20 @@ def here(device: str, precision: str) -> tuple[str, str, str]:
 
 
 def probed(
-    plan: Plan, arms: Container[str], known: Mapping[str, Estimate], show: Show
+    plan: Plan, arms: Container[str], known: Mapping[str, Estimate], show: Show, threads: int
 ) -> dict[str, Estimate]:
-    """The same, with a few steps of each of `arms` of which nothing is known: seconds for each."""
+    """The same, with a few steps of each of `arms` of which nothing is known: seconds for each.
+
+    With as many `threads` as members get that say nothing of it.
+    """
     found = dict(known)
     for member in plan.members:
         arm = member.arm.name
         if arm in arms and arm not in found:
             show.note(f"trying {arm}")
             try:
-                facts = rehearse(member.run, show)
+                run = replace(member.run, threads=member.run.threads or threads)
+                facts = rehearse(run, show)
             except (Diverged, NoResources) as error:
                 show.note(f"{arm}: {error}")
             else:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vitpos import outcome, plain, plugins
 from vitpos.errors import BadInput, BadRun, Diverged, Locked
@@ -22,6 +23,9 @@ from vitpos.sweeps.claims import Claim
 from vitpos.sweeps.plan import Member
 from vitpos.sweeps.telling import Telling
 from vitpos.sweeps.together import as_lane
+
+if TYPE_CHECKING:
+    from vitpos.reuse import Reuse
 
 PARENT = "VITPOS_SWEEP"  # in the environment: the process that must not be outlived
 PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -74,8 +78,11 @@ def follow_parent() -> None:
         sys.exit(128 + signal.SIGTERM)
 
 
-def work(told: Asked) -> None:
-    """Bring the members to their ends; what is in their way is raised."""
+def work(told: Asked, reuse: "Reuse | None" = None) -> None:
+    """Bring the members to their ends; what is in their way is raised.
+
+    A process that does more than these may `reuse` what it has compiled.
+    """
     plugins.trust(told.plugins)
     members = frozen.thaw(told.plan).members
     for number in told.numbers:
@@ -89,7 +96,7 @@ def work(told: Asked) -> None:
         if any(one.is_lane for one in todo) or len(todo) > 1:
             lost = train_together(todo, told)
         elif todo:
-            todo[0].path = train(todo[0], told)
+            todo[0].path = train(todo[0], told, reuse)
         for one in mine:
             if one.path is not None:
                 one.claim.tell(path=str(one.path))
@@ -131,7 +138,7 @@ def taken(members: Sequence[Member], held: ExitStack) -> list[Mine]:
     return found
 
 
-def train(one: Mine, told: Asked) -> Path:
+def train(one: Mine, told: Asked, reuse: "Reuse | None") -> Path:
     """Begin the run or go on with it; where it is."""
     plugins.check(one.member.run.embedding)
     show = Telling(one.claim)
@@ -139,8 +146,8 @@ def train(one: Mine, told: Asked) -> Path:
 
     if one.before is None or spoilt(one.before):
         run = replace(one.member.run, threads=told.threads or one.member.run.threads)
-        return experiment.start(run, one.member.words, show, told.until)
-    return experiment.resume(one.before.path, show, told.until)
+        return experiment.start(run, one.member.words, show, told.until, reuse)
+    return experiment.resume(one.before.path, show, told.until, reuse)
 
 
 def train_together(todo: Sequence[Mine], told: Asked) -> Diverged | None:

@@ -12,7 +12,7 @@ from vitpos.experiment import Show
 from vitpos.outcome import printable
 from vitpos.records import Record, part
 from vitpos.runs import place
-from vitpos.schema import Launching, Local, Run
+from vitpos.schema import Cluster, Launching, Local, Run
 from vitpos.sweeps.estimates import Estimate, checkpoint_bytes, estimates, probed, share_done
 from vitpos.sweeps.forecast import seconds_left
 from vitpos.sweeps.launchers import local
@@ -40,6 +40,7 @@ class Outlook:
     slots: int | None = None  # None: as many as a cluster has free
     retry: bool = False  # whether what was lost is tried again
     notes: tuple[str, ...] = ()  # of the launcher
+    threads: int = 1  # of a member on a CPU
 
     def to_do(self) -> list[tuple[Member, float]]:
         """Members that would run, each with the share that is still to do."""
@@ -68,14 +69,15 @@ def outlook(
     known = estimates(plan, [records.read(path) for top in places for path in records.walk(top)])
     begun = there(plan)
     notes: list[str] = []
-    slots = None
+    slots, threads = None, options.cpus if isinstance(options, Cluster) else 1
     if isinstance(options, Local):
-        slots = local.launch(options, plan, list(begun.values()), notes.append).slots
-    found = Outlook(plan, begun, sizes, known, slots, retry, tuple(notes))
+        here = local.launch(options, plan, list(begun.values()), notes.append)
+        slots, threads = here.slots, here.threads
+    found = Outlook(plan, begun, sizes, known, slots, retry, tuple(notes), threads)
     if probe is None:
         return found
     wanted = {member.arm.name for member, _ in found.to_do()}
-    return replace(found, estimates=probed(plan, wanted, known, probe))
+    return replace(found, estimates=probed(plan, wanted, known, probe, threads))
 
 
 def lines(outlook: Outlook, width: int) -> list[str]:
@@ -215,7 +217,7 @@ def duration(outlook: Outlook) -> Iterator[str]:
         seconds = [outlook.estimates[arm].seconds * share for _, share, arm in known]
         left = seconds_words(seconds_left([], seconds, outlook.slots or 1))
         how = f"on {counted(outlook.slots, 'slot')}" if outlook.slots else "one after another"
-        hours = hours_words([run for run, _, _ in known], seconds)
+        hours = hours_words([run for run, _, _ in known], seconds, outlook.threads)
         yield f"{counted(len(known), 'run')} to do: about {left} {how}, {hours}"
     if unknown:
         runs = counted(len(to_do) - len(known), "run")
@@ -225,13 +227,11 @@ def duration(outlook: Outlook) -> Iterator[str]:
         yield "--probe tries a few steps of each"
 
 
-def hours_words(runs: Sequence[Run], seconds: Sequence[float]) -> str:
+def hours_words(runs: Sequence[Run], seconds: Sequence[float], threads: int) -> str:
     """Hours of GPUs, or of the cores that have something to do."""
     if {machine.find_device(run.device).type for run in runs} != {"cpu"}:
         return f"{hours(sum(seconds))} GPU-hours"
-    threads = [run.threads or machine.useful_threads(run) for run in runs]
-    used = sum(n * spent for n, spent in zip(threads, seconds, strict=True))
-    return f"{hours(used)} CPU-hours"
+    return f"{hours(sum(seconds) * threads)} CPU-hours"
 
 
 def hours(seconds: float) -> str:

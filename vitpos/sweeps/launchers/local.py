@@ -1,6 +1,7 @@
 """Members as processes of this machine: a slot for each that runs at a time.
 
-On the CPU slots times threads is never more than there are cores. All members have as many threads,
+On the CPU slots times threads is never more than there are cores, and cores that can have a member
+each do not share one: single threads do not wait for one another. All members have as many threads,
 because sums of other threads have other bits; that many are chosen when a plan starts, and kept
 when it goes on. Nor are there more slots than fit into the memory that is free, at a guess of
 `MEMBER_BYTES` for each: PyTorch itself, a small network and its data.
@@ -21,6 +22,7 @@ from vitpos.records import Record, part
 from vitpos.runs import now
 from vitpos.schema import Local, Run
 from vitpos.sweeps.launchers.base import Job, Task
+from vitpos.sweeps.launchers.lasting import Lasting
 from vitpos.sweeps.launchers.nursery import Nursery
 from vitpos.sweeps.member import PARENT
 from vitpos.sweeps.plan import Plan
@@ -75,6 +77,7 @@ class Slots:
     masks: Sequence[str | None]  # of each slot: the GPUs that its member sees, None: all
     threads: int
     nursery: Nursery | None = None
+    lasting: Sequence[Lasting] = ()  # of each slot, if members follow one another in one process
 
     @property
     def slots(self) -> int:
@@ -93,6 +96,8 @@ class Slots:
             if self.nursery and forked:
                 return Fork(self.nursery, forked)
             try:
+                if self.lasting:
+                    return self.lasting[slot].start(task.arguments(), place, task.log)
                 child = subprocess.Popen(
                     task.words(),
                     stdin=subprocess.DEVNULL,
@@ -106,9 +111,10 @@ class Slots:
         return Process(child)
 
     def close(self) -> None:
-        """Let go of what members were forked from."""
-        if self.nursery:
-            self.nursery.close()
+        """Let go of the processes that members come from."""
+        for its in (self.nursery, *self.lasting):
+            if its is not None:
+                its.close()
 
 
 def launch(
@@ -116,20 +122,30 @@ def launch(
 ) -> Slots:
     """Choose devices, slots and threads; raises `BadInput` if they cannot be had."""
     runs = list({member.arm.name: member.run for member in plan.members}.values())
-    nursery = Nursery() if options.import_once and sys.platform == "linux" else None
+    once, compiled = options.import_once, any(map(compiles, runs))
+    nursery = Nursery() if once and not compiled and sys.platform == "linux" else None
     masks = devices(options, runs)
     if masks:
         slots, threads = max(1, options.slots_per_device), 0
         masks = [mask for mask in masks for _ in range(slots)]
         threads = max(1, machine.cores() // len(masks))
         wanted = max(run.threads or machine.useful_threads(run) for run in runs)
-        return fitting(Slots(masks, min(threads, wanted), nursery), note)
-    usual, said = usual_threads(runs, there), any(run.threads for run in runs)
+        lasting = [Lasting() for _ in masks if once and compiled]
+        return fitting(Slots(masks, min(threads, wanted), nursery, lasting), note)
+    at_once = options.slots_per_device or len(plan.members)
+    usual, said = usual_threads(runs, there, at_once), any(run.threads for run in runs)
     slots = shared(options.slots_per_device, usual, said=said)
     threads = usual if said else min(usual, machine.cores() // slots)
     if threads < usual and there:
         note(f"{threads} threads and not {usual} as before: other bits than runs that are there")
-    return fitting(Slots([None] * slots, threads, nursery), note)
+    lasting = [Lasting() for _ in range(slots) if once and compiled]
+    return fitting(Slots([None] * slots, threads, nursery, lasting), note)
+
+
+def compiles(run: Run) -> bool:
+    """Whether there will be something that the next member can use."""
+    on_gpu = machine.find_device(run.device).type == "cuda"
+    return run.compile == "on" or (run.compile == "auto" and on_gpu)
 
 
 def devices(options: Local, runs: Sequence[Run]) -> list[str | None]:
@@ -153,15 +169,19 @@ def devices(options: Local, runs: Sequence[Run]) -> list[str | None]:
     return [names[number] for number in chosen]
 
 
-def usual_threads(runs: Sequence[Run], there: Sequence[Record]) -> int:
-    """Of every member: as was said, else as the runs have that are there, else as are useful."""
+def usual_threads(runs: Sequence[Run], there: Sequence[Record], at_once: int) -> int:
+    """Of every member: as was said, else as the runs have that are there, else as are useful.
+
+    No more are useful than there are cores for each of the members that run `at_once`.
+    """
     if any(run.threads for run in runs):
         return max(run.threads for run in runs)
     had = {part(run.record, "machine").get("threads") for run in there}
     known = had.pop() if len(had) == 1 else None
     if isinstance(known, int) and 0 < known <= machine.cores():
         return known
-    return max(machine.useful_threads(run) for run in runs)
+    share = max(1, machine.cores() // at_once)
+    return min(share, max(machine.useful_threads(run) for run in runs))
 
 
 def shared(slots: int, threads: int, *, said: bool) -> int:
