@@ -6,6 +6,7 @@ The modules, in the order data flows through them:
   `identities` into a digest;
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
+- `tasks` is what is asked of an image, and what it is shown on;
 - `patches`, `embeddings` and `vit` are the network; `grid` and `shapes` its words; `kernels` what
   GPUs do faster than PyTorch, each beside plain PyTorch that says the same;
 - `feed` is what a step is told and `step` what it does: one function, which `compiling` may compile
