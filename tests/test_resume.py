@@ -156,8 +156,6 @@ def test_one_seed_gives_one_result(tmp_path: Path) -> None:
 
 def test_evaluation_does_not_move_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking at the validation images after every step leaves the weights as they are."""
-    import vitpos.train as module
-
     run = compose(tmp_path, *EVERYTHING)
     states = []
     for often in (False, True):
@@ -165,8 +163,7 @@ def test_evaluation_does_not_move_training(tmp_path: Path, monkeypatch: pytest.M
         loop = Loop(run, build.network(run, 10), few(run.dataset), chosen)
         for item in loop.run_to_end():
             if often and not isinstance(item, Epoch):
-                data = loop.data
-                module.evaluate(loop.weights, data.validation, data.mean, data.std, chosen)
+                loop.evaluate(loop.data.validation)
         states.append({name: t.clone() for name, t in loop.tensors().items()})
 
     assert all(states[0][name].equal(states[1][name]) for name in states[0])

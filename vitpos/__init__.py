@@ -7,6 +7,7 @@ The modules, in the order data flows through them:
 - `sizes` is what follows from a config by arithmetic: tokens, stages, operations;
 - `keys` makes every random number a function of (seed, purpose, ids);
 - `data` holds images as tensors on the device and changes them batch by batch;
+- `tasks` is what is asked of an image, and what it is shown on;
 - `patches`, `embeddings` and `vit` are the network, `pyramid` one of several stages, of which some
   may be `convolution`s; `grid` and `shapes` its words; `kernels` what
   GPUs do faster than PyTorch, each beside plain PyTorch that says the same;

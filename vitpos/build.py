@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import nn
 
-from vitpos import plugins, sizes
+from vitpos import plugins
 from vitpos.embeddings.additive import Additive, Injected
 from vitpos.embeddings.base import PositionEmbedding, Trunk
 from vitpos.embeddings.together import Together
@@ -23,13 +23,17 @@ from vitpos.keys import generator, key
 from vitpos.patches import Reader
 from vitpos.pyramid import Pyramid
 from vitpos.schema import Backbone, Run
+from vitpos.tasks.asked import asked
 from vitpos.vit import Attention, Plain, Pooling, ViT
 
 FREE = ("prefix", "pooling.query")  # vectors of their own, that read nothing
 
 
 def network(run: Run, classes: int) -> ViT:
-    """The network of `run` as it is before the first step, on the CPU in float32."""
+    """The network of `run` as it is before the first step, on the CPU in float32.
+
+    The data have so many classes; how many numbers the head gives is the task's to say.
+    """
     with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers that `draw` replaces
         model = assembled(run, classes)
     draw(model, run.stream)
@@ -44,6 +48,7 @@ def outline(run: Run, classes: int) -> ViT:
 
 def assembled(run: Run, classes: int) -> ViT:
     """The same network with whatever numbers torch gives it, but for the position embedding."""
+    task = asked(run, classes)
 
     def position(trunk: Trunk, stage: int = 0) -> PositionEmbedding:
         with torch.device("cpu"):
@@ -53,9 +58,10 @@ def assembled(run: Run, classes: int) -> ViT:
         position,
         run.backbone,
         channels=run.dataset.channels,
-        image_size=sizes.side(run),
+        image_size=run.image_size,
         patch=run.patch,
-        classes=classes,
+        classes=task.outputs,
+        per_token=task.per_token,
     )
 
 

@@ -23,6 +23,7 @@ GROUPS = {  # as they are asked for, and their folders
     "backbones": "backbone",
     "trainings": "training",
     "patches": "patch",
+    "tasks": "task",
     "studies": "study",
 }
 MORE = {  # parts of a study that are told with its question

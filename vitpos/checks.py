@@ -10,6 +10,7 @@ from typing import Any
 from vitpos import ranks, sizes, switches
 from vitpos.errors import Problem
 from vitpos.schema import Run
+from vitpos.tasks import rules
 from vitpos.typed import limits
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
@@ -23,8 +24,8 @@ def problems(run: Run) -> list[Problem]:
 
 def consistency(run: Run) -> list[Problem]:
     """The same without what depends on where it runs."""
-    parts = (geometry(run), stages(run), widths(run), embeddings(run), recipe(run), machine(run))
-    return [problem for part in parts for problem in part]
+    parts = (geometry(run), rules.problems(run), stages(run), widths(run), embeddings(run))
+    return [problem for part in (*parts, recipe(run), machine(run)) for problem in part]
 
 
 def notes(run: Run) -> list[str]:
@@ -51,7 +52,7 @@ def notes(run: Run) -> list[str]:
 
 def geometry(run: Run) -> Iterator[Problem]:
     """Patches tile the image; there are as many means as channels."""
-    size, patch, data = run.dataset.size, run.patch.size, run.dataset
+    size, patch, data = run.image_size, run.patch.size, run.dataset
     if patch > size or size % patch:
         fits = ", ".join(str(p) for p in range(1, size + 1) if size % p == 0)
         yield Problem(f"patch.size = {patch}: {size} pixels are not divisible by it", f"try {fits}")
@@ -63,9 +64,9 @@ def geometry(run: Run) -> Iterator[Problem]:
     for name, numbers in (("mean", data.mean), ("std", data.std)):
         if numbers is not None and len(numbers) != data.channels:
             yield Problem(f"dataset.{name} has {len(numbers)} values for {data.channels} channels")
-    if data.geometry.shift >= size:
+    if data.geometry.shift >= data.size:
         shift = data.geometry.shift
-        yield Problem(f"dataset.geometry.shift = {shift}: must be below {size} pixels")
+        yield Problem(f"dataset.geometry.shift = {shift}: must be below {data.size} pixels")
 
 
 def stages(run: Run) -> Iterator[Problem]:
@@ -85,7 +86,7 @@ def stages(run: Run) -> Iterator[Problem]:
         message = f"backbone.convolutions = {backbone.convolutions} of {count} stages"
         rest = f"a {backbone.kind} has {'none' if not fewest else f'1 to {most}'}"
         yield Problem(f"{message}: {rest}", "backbone=hybrid" if not fewest else "")
-    size, patch = sizes.side(run), run.patch.size
+    size, patch = run.image_size, run.patch.size
     if not size % patch and size % sizes.step(run):
         step = sizes.step(run) // patch
         fits = [p for p in range(1, size + 1) if size % (p * step) == 0]

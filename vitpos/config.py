@@ -18,7 +18,7 @@ from vitpos.plain_yaml import read_yaml
 from vitpos.schema import Dataset, Launching, Local, Ray, Run, Slurm
 from vitpos.typed import typed
 
-GROUPS = ("dataset", "patch", "embedding", "backbone", "training")
+GROUPS = ("dataset", "patch", "embedding", "backbone", "training", "task")
 LAUNCHERS: dict[str, type[Launching]] = {"local": Local, "slurm": Slurm, "ray": Ray}  # by kind
 
 

@@ -116,10 +116,11 @@ def predictions(paths: Sequence[Path]) -> dict[str, int] | None:
     (said, labels), (other, others) = read
     if not np.array_equal(labels, others):
         return None  # other images
-    right, also = said == labels, other == labels
+    pairs = ((said, labels), (other, labels), (said, other))
+    right, also, agree = ((a == b).reshape(len(labels), -1).all(axis=1) for a, b in pairs)
     return {
         "images": len(labels),
-        "agree": int((said == other).sum()),
+        "agree": int(agree.sum()),
         "only_first_right": int((right & ~also).sum()),
         "only_second_right": int((also & ~right).sum()),
     }

@@ -16,6 +16,8 @@ from vitpos.runs import RunFolder, now
 from vitpos.schema import Dataset, Run
 from vitpos.signals import Stop
 from vitpos.state import under
+from vitpos.tasks import rules
+from vitpos.tasks.asked import asked as question
 from vitpos.vit import ViT
 
 SPLITS = ("train", "validation", "test")
@@ -58,7 +60,9 @@ def evaluate(
         model = restore(build.network(trained, len(known)), state, chosen)
         mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
         samples = getattr(data, split)
-        found = metrics.evaluate(model, samples, mean, std, chosen, size, tile(trained.patch))
+        task = question(rules.resized(trained, size), len(known))
+        shuffle = tile(trained.patch)
+        found = metrics.evaluate(model, samples, mean, std, chosen, size, shuffle, task)
     row = {
         "dataset": data.name,
         "split": split,
@@ -67,6 +71,7 @@ def evaluate(
         "step": step,
         "accuracy": found.accuracy,
         "loss": found.loss,
+        **found.more,
         "precision": chosen.precision,
         "at": now(),
     }
@@ -107,7 +112,7 @@ def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
     split = asked.get("split", "test")
     if split not in SPLITS:
         raise BadInput(f"split = {split}: must be one of {', '.join(SPLITS)}")
-    word = asked.get("image_size", str(trained.dataset.size))
+    word = asked.get("image_size", str(trained.image_size))
     size, patch = int(word) if word.isdecimal() else 0, sizes.step(trained)
     if not 0 < size <= 4096 or size % patch:
         near = max(1, round(min(size, 4096) / patch)) * patch
@@ -115,6 +120,8 @@ def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
             f"image_size = {word}: must be a multiple of {sizes.stepped(trained)}",
             f"image_size={near}",
         )
+    for problem in rules.elsewhere(trained, size):
+        raise BadInput(*problem)
     return split, size
 
 

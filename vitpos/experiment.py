@@ -177,7 +177,7 @@ def perform(
     world = loop.machine.world
     align(loop)
     history = History(folder, loop)
-    facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.dataset.size)
+    facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.image_size)
     show.begin(folder.path, describe(loop) | facts)
     record, limit = folder.record(), (until or 0) * loop.steps_per_epoch or loop.total
     attempts = record["attempts"]
@@ -266,15 +266,15 @@ def finish(
     folder: RunFolder, loop: Loop, history: History, facts: dict[str, int]
 ) -> dict[str, Any]:
     """The one look at the test images, and the summary."""
-    data = loop.data
-    test = loop.evaluate(data.test)
-    folder.save_predictions(test.predicted.numpy(), data.test.labels.cpu().numpy())
+    test = loop.evaluate(loop.data.test)
+    folder.save_predictions(loop.task.kept(test.predicted, test.wanted))
     measured: dict[str, float | int] = test.named("test")
     if not math.isfinite(test.loss):
         raise loop.diverged(loop.step, "the test loss is not finite after step")
     last = {k: v for k, v in folder.metrics.read()[-1].items() if k.startswith(("train/", "val/"))}
     summary = head(loop, "finished") | {
-        "image_size": loop.run.dataset.size,
+        "image_size": loop.run.image_size,
+        **({} if loop.run.task.kind == "classify" else {"task": loop.run.task.kind}),
         "metrics": measured | last,
         "cost": facts,
         "perf": history.performance() | {"peak_memory_bytes": loop.peak_memory()},
@@ -317,6 +317,7 @@ def describe(loop: Loop) -> dict[str, Any]:
         "steps": loop.total,
         "from_step": loop.step,
         "seed": run.seed,
+        "task": run.task.kind,
         "processes": chosen.world.size,
     }
 
@@ -325,7 +326,7 @@ def rehearse(run: Run, show: Show, steps: int = 6) -> dict[str, Any]:
     """What `run` would be and cost, from its data and a few steps that are thrown away."""
     with Stop(), resources(run), joined() as world:
         loop = prepare(run, show, world)
-        facts = describe(loop) | metrics.cost(loop.model, run.dataset.channels, run.dataset.size)
+        facts = describe(loop) | metrics.cost(loop.model, run.dataset.channels, run.image_size)
         times: list[float] = []
         last = time.monotonic()
         for _, item in zip(range(steps), loop.run_to_end(), strict=False):

@@ -43,7 +43,8 @@ def explain(words: Sequence[str]) -> dict[str, Any]:
         "dim": run.backbone.dim,
         "depth": run.backbone.depth,
         "heads": run.backbone.heads,
-        "grid": [sizes.side(run) // run.patch.size] * 2,
+        "task": run.task.kind,
+        "grid": [run.image_size // run.patch.size] * 2,
         **({"stages": [asdict(s) for s in sizes.stages_of(run)]} if run.backbone.depths else {}),
         "patch": run.patch.kind,
         **(costs(model, run) if model is not None else {"adds": None}),
@@ -68,7 +69,7 @@ def members(position: PositionEmbedding) -> list[PositionEmbedding]:
 
 def costs(model: ViT, run: Run) -> dict[str, int | None]:
     """What the network has more than without position, and what it costs in all."""
-    facts = metrics.cost(model, run.dataset.channels, sizes.side(run))
+    facts = metrics.cost(model, run.dataset.channels, run.image_size)
     silent = replace(run, embedding={"none": catalogue.given("none")})
     without = build.outline(silent, run.dataset.classes or 1).parameters()
     known = run.dataset.classes is not None  # else it depends on the folder
@@ -160,6 +161,8 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
         said.append("")
     network = facts["network"]
     size = "; ".join(map(sized, network.get("stages", [network])))
+    if network["task"] != "classify":
+        size += f", task={network['task']}"
     if network["does_not_fit"]:
         return [*said, *wrapped("this network", f"{size}: {network['does_not_fit'][0]}", width)]
     text = f"{network['adds']:,} more parameters than without position ({size}), {costly(network)}"

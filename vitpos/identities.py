@@ -5,7 +5,7 @@ Two runs of one identity are the same run, whatever they are called and wherever
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
@@ -52,17 +52,28 @@ def essence(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def without_neutral(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     """A config without keys at the value they have in runs that are older than the key."""
-    parts = {f.name: f for f in fields(kind)}
-    return {
-        name: without_neutral(item, parts[name].type) if is_dataclass(parts[name].type) else item
-        for name, item in config.items()
-        if "absent" not in parts[name].metadata or item != parts[name].metadata["absent"]
-    }
+    found, parts = dict[str, Any](), {f.name: f for f in fields(kind)}
+    for name, item in config.items():
+        rules, part = parts[name].metadata, parts[name].type
+        if is_dataclass(part):
+            own = rules.get("kinds", {}).get(item.get("kind"), part)
+            found[name] = without_neutral(item, own)
+        else:
+            found[name] = item
+        if "absent" in rules and found[name] == rules["absent"]:
+            del found[name]
+    return found
 
 
 def arm(run: Run) -> str:
     """A short name for the run without its seed."""
-    return run.name or f"{run.dataset.name}-{'+'.join(run.embedding)}"
+    return run.name or usual(run.dataset.name, run.task.kind, run.embedding)
+
+
+def usual(dataset: str, task: str, embeddings: Iterable[str]) -> str:
+    """What an arm is called if nobody gave it a name."""
+    asked = [] if task == "classify" else [task]
+    return "-".join([dataset, *asked, "+".join(embeddings)])
 
 
 def row_of(run: Run) -> str:

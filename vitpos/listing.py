@@ -20,6 +20,7 @@ KEYS = {
     "backbones": "backbone=...    sizes of the transformer",
     "trainings": "training=...    how long and how it learns",
     "patches": "patch=...       how pixels become tokens",
+    "tasks": "task=...        what is asked of an image",
     "studies": "study=...       questions: `vitpos sweep study=...`",
 }
 FAMILIES = ("none", "additive", "rotary", "bias", "contextual", "conditional", "values", "pixels")

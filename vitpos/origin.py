@@ -1,6 +1,7 @@
 """Where the numbers of a run come from, and whether it goes on where it began."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from vitpos import identities, machine, optim, plugins
@@ -36,6 +37,7 @@ def origin(run: Run, loop: Loop) -> dict[str, Any]:
             "std": list(data.std),
             **{split: len(getattr(data, split).labels) for split in splits},
         },
+        **({} if run.task.kind == "classify" else {"task": asdict(run.task)}),
         "parameters": optim.groups(loop.model, run.training.weight_decay),
         "attempts": [],
     }

@@ -10,7 +10,7 @@ from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
 from vitpos.records import part
-from vitpos.words import bytes_words, count_words, seconds_words
+from vitpos.words import bytes_words, count_words, others, seconds_words
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # columns of a curve
@@ -48,6 +48,7 @@ def facts(path: Path) -> dict[str, Any]:
         "created": run.created or None,
         "identity": run.record.get("identity"),
         "overrides": overrides(path),
+        "task": part(config, "task").get("kind", "classify"),
         "epochs": part(config, "training").get("epochs"),
         "epochs_done": len(rows),
         "metrics": numbers(dict(part(run.summary, "metrics")) or latest(rows)),
@@ -96,6 +97,7 @@ def lines(run: Mapping[str, Any]) -> list[str]:
     said = [
         ("run", run["path"]),
         ("status", status(run)),
+        ("task", run["task"] if run["task"] != "classify" else ""),
         *result(run),
         ("cost", cost(run["cost"])),
         ("speed", speed(run["perf"])),
@@ -129,12 +131,17 @@ def result(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         for split in ("test", "val", "train")
         if isinstance(run["metrics"].get(f"{split}/loss"), float)
     ]
+    measured = [
+        [f"{split} {said}" for said in others(run["metrics"], split)]
+        for split in ("test", "val", "train")
+    ]
     curve = run["val/accuracy"]
     drawn = f"{sparkline(curve)}  {curve[0]:.2%} to {curve[-1]:.2%}" if curve else ""
     best = f", best {max(curve):.2%} in epoch {curve.index(max(curve)) + 1}" if curve else ""
     return [
         ("result", ", ".join(named)),
         ("", ", ".join(losses)),
+        *(("", ", ".join(more)) for more in measured if more),
         ("val", drawn + best),
     ]
 

@@ -74,9 +74,10 @@ class Pyramid(ViT):
         image_size: int,
         patch: Patch,
         classes: int,
+        per_token: bool = False,
     ) -> None:
         super().__init__()
-        self.pool, self.window = backbone.pool, backbone.window
+        self.pool, self.window, self.per_token = backbone.pool, backbone.window, per_token
         self.plan = sizes.stages(backbone, image_size, patch)
         last = self.plan[-1]
         self.prefix = nn.Parameter(torch.zeros(last.prefix, last.dim))

@@ -50,7 +50,7 @@ def rerun(path: Path, show: Show, epochs: int | None = None) -> Found:
             "differs": {},
         }
         show.begin(
-            path, describe(loop) | metrics.cost(loop.model, run.dataset.channels, run.dataset.size)
+            path, describe(loop) | metrics.cost(loop.model, run.dataset.channels, run.image_size)
         )
         found["differs"] = train(loop, rows[: found["epochs"]], show)
         if not found["differs"] and epochs is None:
@@ -110,7 +110,8 @@ def end(folder: RunFolder, loop: Loop) -> Found:
     pairs = {n: [before.get(n), v] for n, v in test.named("test").items() if before.get(n) != v}
     found |= {"numbers": pairs} if pairs else {}
     with np.load(folder.path / "predictions.npz", allow_pickle=False) as file:
-        other = int((file["predicted"] != test.predicted.numpy()).sum())
+        again = loop.task.kept(test.predicted, test.wanted)["predicted"]
+        other = int((file["predicted"] != again).sum())
     return found | ({"predictions": other} if other else {})
 
 

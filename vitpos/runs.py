@@ -16,7 +16,7 @@ import io
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -138,15 +138,12 @@ class RunFolder:
                 sweep_temporary(folder)
             yield
 
-    def save_predictions(self, predicted: Any, labels: Any) -> None:
-        """Which class each test image was given, and which it is."""
+    def save_predictions(self, arrays: Mapping[str, Any]) -> None:
+        """What was said of each test image, and what would have been right."""
         import numpy as np  # who only reads runs does without it
 
         file = io.BytesIO()
-        predicted, labels = np.asarray(predicted, np.int32), np.asarray(labels, np.int32)
-        np.savez_compressed(
-            file, predicted=predicted, labels=labels, correct=np.packbits(predicted == labels)
-        )
+        np.savez_compressed(file, **arrays)
         write(self.path / "predictions.npz", file.getvalue())
 
 

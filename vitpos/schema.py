@@ -15,7 +15,7 @@ def value(**limits: Any) -> Any:
 
     `absent` is what runs have whose config is older than the field: the value that changes nothing.
     `truth` are the words for true and false, which YAML makes of ``on`` and ``off``; `words` stand
-    for other values.
+    for other values; `kinds` are dataclasses that take the field's place, by the value of `kind`.
     """
     return field(metadata=limits)
 
@@ -57,6 +57,56 @@ class Patch:
     kind: str = value(one_of=("linear", "overlap", "conv_stem", "spt", "hybrid"))
     size: int = value(at_least=1)
     shuffle: bool = value(absent=False)  # in random places, anew for each image: a control
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is asked of an image: by itself, its class; `kind` says which of `TASKS` it is."""
+
+    kind: str = value(one_of=("classify", "locate", "relate", "where", "jigsaw"), absent="classify")
+
+    def side(self, size: int) -> int:
+        """Pixels each way of what the network reads, if images have so many."""
+        return size
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnCanvas(Task):
+    """Something about images at random places of a larger, black canvas."""
+
+    canvas: int | None = value(at_least=1, at_most=4096)  # pixels each way; null: two images' size
+    shrink: int = value(at_least=1, at_most=64)  # images are so many times smaller on it
+    whole: bool = value()  # placed on whole patches, so that no patch shows where it was cut
+    clutter: int = value(at_least=0, at_most=64)  # pieces of other images behind them
+
+    def side(self, size: int) -> int:
+        """The canvas."""
+        return self.canvas or 2 * size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locate(OnCanvas):
+    """The class of an image and the box that it fills."""
+
+    l1: float = value(at_least=0)  # weights in the loss, where that of the class is 1
+    giou: float = value(at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relate(OnCanvas):
+    """Which of two images is further to the left, or above."""
+
+    relation: str = value(one_of=("left", "above"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where(OnCanvas):
+    """The cell of the canvas that holds an image."""
+
+    cells: int = value(at_least=2, at_most=64)  # each way
+
+
+TASKS: dict[str, type[Task]] = {"locate": Locate, "relate": Relate, "where": Where}  # by kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +175,7 @@ class Run:
     embedding: dict[str, dict[str, Any]] = value()
     backbone: Backbone = value()
     training: Training = value()
+    task: Task = value(absent={}, kinds=TASKS)
     seed: int = value(at_least=0, at_most=2**63 - 1)
     replica: int = value(at_least=0, at_most=2**63 - 1, absent=0)  # the same arm drawn once more
     precision: str = value(one_of=("auto", "fp32", "tf32", "bf16", "fp16"))
@@ -139,6 +190,11 @@ class Run:
     study: str = value()  # the folder inside `outputs`
     name: str | None = value()  # of the run's folder; null: made from the arm
     notes: str = value()
+
+    @property
+    def image_size(self) -> int:
+        """Pixels each way of what the network reads: of an image, or of a canvas."""
+        return self.task.side(self.dataset.size)
 
     @property
     def stream(self) -> int:

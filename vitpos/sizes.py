@@ -7,11 +7,6 @@ from vitpos.schema import Backbone, Patch, Run
 from vitpos.words import counted
 
 
-def side(run: Run) -> int:
-    """Pixels each way of what the network reads."""
-    return run.dataset.size
-
-
 @dataclass(frozen=True)
 class Stage:
     """Blocks of one width on one grid; plain networks have a single one."""
@@ -53,7 +48,7 @@ def stages(backbone: Backbone, side: int, patch: Patch) -> list[Stage]:
 
 def stages_of(run: Run) -> list[Stage]:
     """Those of a run."""
-    return stages(run.backbone, side(run), run.patch)
+    return stages(run.backbone, run.image_size, run.patch)
 
 
 def step(run: Run) -> int:
@@ -80,7 +75,7 @@ def tokens(run: Run) -> int:
 
 def cells(run: Run) -> int:
     """How many patches there are of a training image."""
-    return (side(run) // run.patch.size) ** 2
+    return (run.image_size // run.patch.size) ** 2
 
 
 def weighed(run: Run) -> int:

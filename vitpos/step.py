@@ -9,7 +9,6 @@ and on a GPU is recorded once, from augmentation to averaged weights, and then r
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vitpos import compiling
@@ -21,6 +20,7 @@ from vitpos.machine import Machine
 from vitpos.optim import average, optimiser, set_rate
 from vitpos.schema import Training
 from vitpos.shapes import Labels
+from vitpos.tasks.task import Task
 from vitpos.vit import ViT
 
 
@@ -35,15 +35,18 @@ class Learner:
         augment: Augmenter,
         feed: Feed,
         machine: Machine,
+        task: Task,
     ) -> None:
         self.model, self.training, self.machine = model, training, machine
+        self.task = task
         self.samples, self.augment, self.feed = samples, augment, feed
         device = machine.device
         self.optimiser = optimiser(model, training, recorded=machine.records)
         self.scaler = torch.amp.GradScaler(device.type, enabled=machine.precision == "fp16")
         self.averaged = copy.deepcopy(model) if training.ema else None
         exact = torch.float32 if device.type == "mps" else torch.float64
-        self.sums = torch.zeros(4, dtype=exact, device=device)  # loss, correct, images, norm
+        told = 3 + len(task.measures)  # loss, what is measured, images, norm
+        self.sums = torch.zeros(told, dtype=exact, device=device)
         self.first_bad = torch.full((), torch.inf, device=device)  # step of the first bad loss
         self.change, self.judge = augment.__call__, self.judged
         self.repeated = Repeated(self.work, device, mend=self.mend) if machine.records else None
@@ -97,16 +100,16 @@ class Learner:
         """The step itself: all that is recorded."""
         set_rate(self.optimiser, self.feed.rate())
         mine = self.backward(self.feed.batch())
-        loss, correct = self.machine.world.add_up(list(self.model.parameters()), *mine)
+        loss, measured = self.machine.world.add_up(list(self.model.parameters()), *mine)
         norm = self.move()
         if self.averaged is not None:
             shadow = [weight.data for weight in self.averaged.parameters()]
             average(shadow, list(self.model.parameters()), self.feed.share())
-        self.count(loss, correct, norm)
+        self.count(loss, measured, norm)
         self.feed.advance()
 
     def backward(self, ids: Labels) -> tuple[Tensor, Tensor]:
-        """Add the gradients of the mean loss, a micro-batch at a time; the loss and the hits.
+        """Add the gradients of the mean loss, a micro-batch at a time; the loss, what is measured.
 
         Of several processes, each takes its share of the images, and gives its share of the loss.
         """
@@ -115,26 +118,26 @@ class Learner:
         pixels, labels = self.samples.pixels[ids], self.samples.labels[ids]
         changed = self.change(pixels, labels, ids, self.feed.tables)
         images, targets, labels = (tensor[:own] for tensor in (*changed, labels))
+        wanted = self.task.wanted(targets, labels)
         size = self.training.micro_batch or self.machine.micro_batch
         loss = torch.zeros((), device=images.device)
-        correct = torch.zeros((), dtype=torch.int64, device=images.device)
-        for part, target, label in zip(
-            images.split(size), targets.split(size), labels.split(size), strict=True
+        measured = torch.zeros(len(self.task.measures), device=images.device)
+        for part, target, right in zip(
+            images.split(size), targets.split(size), wanted.split(size), strict=True
         ):
-            mean, hits = self.judge(part, target, label)
+            mean, found = self.judge(part, target, right)
             share = mean * (len(part) / whole)
             self.scaler.scale(share).backward()
             loss += share.detach()
-            correct += hits
-        return loss, correct
+            measured += found
+        return loss, measured
 
-    def judged(self, images: Tensor, targets: Tensor, labels: Labels) -> tuple[Tensor, Tensor]:
-        """The mean loss of images, and how many are taken for what they are."""
+    def judged(self, images: Tensor, targets: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean loss of images, and the sums of what the task measures of them."""
         with self.machine.autocast():
             scores = self.model(images)
-        smoothing = self.training.label_smoothing
-        mean = F.cross_entropy(scores.to(targets), targets, label_smoothing=smoothing)
-        return mean, (scores.detach().argmax(dim=-1) == labels).sum()
+        mean = self.task.loss(scores, targets, self.training.label_smoothing)
+        return mean, self.task.measured(scores.detach(), wanted).sum(dim=1)
 
     def move(self) -> Tensor:
         """Clip the gradients, move the weights; the norm of the gradients before."""
@@ -148,7 +151,7 @@ class Learner:
         self.optimiser.zero_grad(set_to_none=True)
         return norm
 
-    def count(self, loss: Tensor, correct: Tensor, norm: Tensor) -> None:
+    def count(self, loss: Tensor, measured: Tensor, norm: Tensor) -> None:
         """Add to the sums of the epoch; remember the first step that was not finite."""
         fine = loss.isfinite() & (norm.isfinite() | self.scaler.is_enabled())
         number = (self.feed.done + 1).to(self.first_bad)
@@ -156,7 +159,7 @@ class Learner:
         self.first_bad.copy_(torch.where(fine, self.first_bad, bad))
         norm = norm.nan_to_num(0.0, 0.0)  # of a step that the scaler of fp16 left out
         count = torch.full_like(loss, self.training.batch_size)
-        self.sums += torch.stack([loss * count, correct.to(loss), count, norm * count])
+        self.sums += torch.stack([loss * count, *measured.to(loss), count, norm * count])
 
     def renew(self, model: ViT, training: Training) -> None:
         """Begin again from the weights of `model`, all in the places of before."""

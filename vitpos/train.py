@@ -21,10 +21,11 @@ from vitpos.feed import Feed
 from vitpos.graphs import Repeated
 from vitpos.keys import generator, key
 from vitpos.machine import Machine
-from vitpos.metrics import Answers, Evaluation, Exam, evaluate, peak_memory
+from vitpos.metrics import Answers, Evaluation, Exam, peak_memory
 from vitpos.optim import learning_rate
 from vitpos.schema import Run
 from vitpos.step import Learner
+from vitpos.tasks.asked import asked
 from vitpos.vit import ViT
 
 
@@ -57,12 +58,14 @@ class Loop:
                 f"training.batch_size = {self.training.batch_size}: larger than"
                 f" {len(self.samples.labels)} training images"
             )
+        self.task = asked(run, len(data.classes))
         self.model = model.to(device)
         model.attend_with(machine.attention)
         self.augment = Augmenter(
             run.dataset,
             self.training.augment,
             shuffle=tile(run.patch),
+            scene=self.task.scene(self.samples),
             seed=run.stream,
             samples=len(self.samples.labels),
             classes=len(data.classes),
@@ -71,8 +74,10 @@ class Loop:
             device=device,
         )
         self.feed = Feed(run.stream, self.training, self.augment, device)
-        self.learner = Learner(model, self.training, self.samples, self.augment, self.feed, machine)
-        self.exam = Exam(data.validation, data.mean, data.std, machine, None, tile(run.patch))
+        self.learner = Learner(
+            model, self.training, self.samples, self.augment, self.feed, machine, self.task
+        )
+        self.exam = self.examined(data.validation)
         self.look = Repeated(self.answers, device, plain=1) if machine.records else self.answers
         self.step = 0
         self.ready = False
@@ -136,7 +141,7 @@ class Loop:
         trained, begun = time.monotonic(), self.moment()
         answers = self.look()
         ended = self.moment()
-        (loss, correct, images, norm), found = self.wait(answers)
+        (loss, *measured, images, norm), found = self.wait(answers)
         if begun is not None and ended is not None:
             trained = time.monotonic() - begun.elapsed_time(ended) / 1000
         self.learner.sums.zero_()
@@ -147,7 +152,10 @@ class Loop:
             "step": self.step,
             "images": self.step * self.training.batch_size,
             "train/loss": loss / images,
-            "train/accuracy": correct / images,
+            **{
+                f"train/{name}": value / images
+                for name, value in zip(self.task.measures, measured, strict=True)
+            },
             **found.named("val"),
             "optim/lr": learning_rate(self.training, self.step - 1, self.steps_per_epoch),
             "optim/grad_norm": norm / images,
@@ -156,12 +164,12 @@ class Loop:
 
     def wait(self, answers: Answers) -> tuple[list[float], Evaluation]:
         """The sums of the epoch and its validation, in one transfer. Raises `Diverged`."""
-        parts = [self.learner.first_bad, *self.learner.sums, answers.loss, answers.correct]
-        bad, *sums, loss, correct = torch.stack([p.to(answers.loss) for p in parts]).tolist()
-        if bad != math.inf:
-            raise self.diverged(int(bad), "the loss is not finite at step")
-        count = len(self.exam.samples.labels)
-        return sums, Evaluation(loss / count, correct / count, answers.predicted)
+        parts = [self.learner.first_bad, *self.learner.sums, answers.loss, *answers.measured]
+        told = torch.stack([p.to(answers.loss) for p in parts]).tolist()
+        if told[0] != math.inf:
+            raise self.diverged(int(told[0]), "the loss is not finite at step")
+        last = 1 + len(self.learner.sums)
+        return told[1:last], self.exam.found(answers, told[last:])
 
     def moment(self) -> torch.cuda.Event | None:
         """When the GPU will be done with what it was given so far, by its own clock."""
@@ -182,8 +190,12 @@ class Loop:
 
     def evaluate(self, samples: Samples) -> Evaluation:
         """The weights that count, on these images."""
+        return self.examined(samples).of(self.weights)
+
+    def examined(self, samples: Samples) -> Exam:
+        """The exam in what this run asks, on these images."""
         data, side = self.data, tile(self.run.patch)
-        return evaluate(self.weights, samples, data.mean, data.std, self.machine, shuffle=side)
+        return Exam(samples, data.mean, data.std, self.machine, None, side, self.task)
 
     def trouble(self) -> list[str]:
         """What did not work and was done otherwise; each told once."""

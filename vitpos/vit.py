@@ -146,6 +146,7 @@ class ViT(nn.Module, ABC):
     norm: nn.LayerNorm
     pool: str
     pooling: Pooling | None
+    per_token: bool  # whether the question is about each cell, and not about the image
     head: nn.Linear
 
     def attend_with(self, implementation: str) -> None:
@@ -154,7 +155,8 @@ class ViT(nn.Module, ABC):
             block.attend_with(implementation)
 
     def forward(self, images: Images) -> Scores:
-        return self.head(self.pooled(self.tokens(images)))
+        x = self.tokens(images)
+        return self.head(x[:, len(self.prefix) :] if self.per_token else self.pooled(x))
 
     @abstractmethod
     def tokens(self, images: Images) -> Tokens:
@@ -179,10 +181,11 @@ class Plain(ViT):
         image_size: int,
         patch: Patch,
         classes: int,
+        per_token: bool = False,
     ) -> None:
         super().__init__()
         dim, depth = backbone.dim, backbone.depth
-        self.pool = backbone.pool
+        self.pool, self.per_token = backbone.pool, per_token
         self.prefix = nn.Parameter(torch.zeros((self.pool == "cls") + backbone.registers, dim))
         self.position = position(
             Trunk(

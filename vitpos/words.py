@@ -1,9 +1,21 @@
 """Numbers as people say them."""
 
+from collections.abc import Mapping
+
 
 def counted(number: object, what: str) -> str:
     """``1 run``, ``2 runs``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def others(numbers: Mapping[str, object], split: str) -> list[str]:
+    """``iou 0.512``: what is measured of a split besides its loss and accuracy."""
+    return [
+        f"{name.removeprefix(f'{split}/').replace('_', ' ')} {value:.4g}"
+        for name, value in numbers.items()
+        if isinstance(value, float) and name.startswith(f"{split}/")
+        if name.removeprefix(f"{split}/") not in ("loss", "accuracy")
+    ]
 
 
 def seconds_words(seconds: float | int) -> str:

@@ -67,7 +67,7 @@ def who(run: Record) -> Who:
         return Who(arm, arm_identity, seed, identity)
     with suppress(BadRun):
         data = records.settings(run.path)
-        usual = f"{data['dataset']['name']}-{'+'.join(data['embedding'])}"
+        usual = identities.usual(data["dataset"]["name"], data["task"]["kind"], data["embedding"])
         own = identities.fingerprint(identities.without_seed(data))
         name = arm if isinstance(arm, str) else data["name"] or usual
         return Who(name, own, data["seed"], identities.fingerprint(data))
@@ -158,7 +158,7 @@ def labels(found: Sequence[Arm], configs: Configs) -> dict[str, str]:
         differing = [
             key
             for key in known
-            if key not in ("dataset", "embedding", "arm")
+            if key not in ("dataset", "embedding", "task", "arm")
             and len({repr(values.get(key, ABSENT)) for values in settings.values()}) > 1
         ]
         for one in same:

@@ -37,6 +37,7 @@ def kinds(*, planned: bool) -> list[Kind]:
     return [
         *both,
         Kind("data", images, "results on other images are not to be compared", group),
+        Kind("task", task, "other things were asked", "--group-by task, or "),
         Kind(
             "epochs",
             epochs,
@@ -152,6 +153,13 @@ def dataset(run: Record) -> str:
 def images(run: Record) -> str:
     """What it learned from, exactly."""
     return f"{dataset(run)} {str(part(run.record, 'data').get('digest'))[:12]}"
+
+
+def task(run: Record) -> str:
+    """What was asked of the images."""
+    said: Mapping[str, Any] = part(run.record, "task")
+    options = [f"{key}={value}" for key, value in said.items() if key != "kind"]
+    return " ".join([str(said.get("kind", "classify")), *options])
 
 
 def machine(run: Record) -> str:

@@ -32,7 +32,7 @@ SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 }
 WORD = re.compile(r"\s*([^=!<>\s]+)\s*(==|!=|<=|>=|=|<|>)\s*(.*?)\s*")
 OF_THE_RUN = ("arm", "seed", "status")
-NAMES = ("dataset", "embedding")  # of a config group, which is a mapping in the config
+NAMES = ("dataset", "embedding", "task")  # of a config group, which is a mapping in the config
 OWN = {*COSMETIC, "seed", "dataset.root", "training.checkpoint_seconds"}  # may differ within an arm
 Flat = Mapping[str, Any]
 
@@ -127,6 +127,8 @@ def flat(data: Mapping[str, Any]) -> Flat:
     dataset, embedding = data.get("dataset"), data.get("embedding")
     if isinstance(dataset, Mapping):
         found["dataset"] = dataset.get("name")
+    if isinstance(data.get("task"), Mapping):
+        found["task"] = data["task"].get("kind")
     if isinstance(embedding, Mapping):
         found["embedding"] = "+".join(map(str, embedding))
     return found

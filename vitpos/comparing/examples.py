@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitpos.comparing.circumstances import task
 from vitpos.comparing.pairing import Compared
 from vitpos.records import Record, part
 
@@ -64,9 +65,9 @@ def images(known: Compared) -> Examples | None:
 
 
 def tested(run: Record) -> tuple[str, ...]:
-    """Its test set: the name and digest of the data, and how many images."""
+    """Its test set: the name and digest of the data, how many images, what is asked of them."""
     data = part(run.record, "data")
-    return tuple(str(data.get(name)) for name in ("name", "digest", "test"))
+    return (*(str(data.get(name)) for name in ("name", "digest", "test")), task(run))
 
 
 def correct(path: Path) -> np.ndarray | None:

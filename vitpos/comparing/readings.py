@@ -29,9 +29,17 @@ BETTER_IN_PROBES = {
     "up": ("accuracy", "consistency", "retention", "auc"),
     "down": ("loss", "error"),
 }
-LOWER_IS_BETTER = ("loss", "seconds", "bytes", "params", "params_embedding", "flops_per_image")
+LOWER_IS_BETTER = (
+    "loss",
+    "error",
+    "seconds",
+    "bytes",
+    "params",
+    "params_embedding",
+    "flops_per_image",
+)
 SPLITS = {"test": "test", "val": "validation", "train": "train"}
-EVALUATED = re.compile(r"(?P<split>test|val|train)/(?P<what>accuracy|loss)(@[\w.-]+){1,2}")
+EVALUATED = re.compile(r"(?P<split>test|val|train)/(?P<what>[a-z_]+)(@[\w.-]+){1,2}")
 MOMENT = re.compile(r"(?P<unit>epoch|images|seconds)=(?P<count>\d+(\.\d+)?)")
 BEFORE_THE_END = ("train/", "val/")
 

@@ -55,7 +55,7 @@ def answers(model: ViT, run: Run, machine: Machine, kernels: str, way: str) -> l
     model.attend_with(way)
     model.zero_grad()
     source = torch.Generator().manual_seed(0)
-    shape = IMAGES, run.dataset.channels, run.dataset.size, run.dataset.size
+    shape = IMAGES, run.dataset.channels, run.image_size, run.image_size
     torch.manual_seed(0)  # what dropout and moved coordinates draw is the same both times
     with machine.autocast():
         scores = model(torch.randn(shape, generator=source).to(machine.device))

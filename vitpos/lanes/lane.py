@@ -41,7 +41,7 @@ class Lane:
         """The first step is next, as lane `number`, counted from 0, of so many."""
         loop, record = self.loop, self.folder.record()
         self.history = History(self.folder, loop)
-        self.facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.dataset.size)
+        self.facts = metrics.cost(loop.model, loop.run.dataset.channels, loop.run.image_size)
         lane = {"lane": number, "lanes": of}
         self.show.begin(self.folder.path, experiment.describe(loop) | self.facts | lane)
         self.attempts = [*record["attempts"]]

@@ -29,7 +29,13 @@ class LaneLearner(Learner):
         learners = [loop.learner for loop in loops]
         first, feed = learners[0], LaneFeed([loop.feed for loop in loops])
         super().__init__(
-            first.model, first.training, first.samples, first.augment, feed, first.machine
+            first.model,
+            first.training,
+            first.samples,
+            first.augment,
+            feed,
+            first.machine,
+            first.task,
         )
         self.learners = learners
         self.streams = [loop.run.stream for loop in loops]
@@ -56,7 +62,7 @@ class LaneLearner(Learner):
         loss, correct = self.backward(self.feed.batch())
         norm = self.move()
         self.stack.average(self.feed.share())
-        self.count(loss, correct, norm)
+        self.count(loss, correct[None], norm)
         self.feed.advance()
 
     @override

@@ -35,6 +35,8 @@ STILL = {"shift": 0.0, "jitter": 1.0, "rescale": 1.0, "local": 0.0}
 
 def forbidden(run: Run) -> str:
     """Why a run cannot be a lane; empty if it can."""
+    if run.task.kind != "classify":
+        return "lanes only classify"
     if run.patch.kind != "linear":
         return f"lanes know linear patches only, not {run.patch.kind}"
     if run.backbone.kind != "plain":

@@ -52,7 +52,7 @@ def no_classes(subject: Subject) -> str:
 
     The probes of behaviour change images and look whether the class is still found.
     """
-    if not isinstance(subject.model, ViT) or subject.samples.labels.ndim != 1:
+    if subject.run.task.kind != "classify":
         return "it is defined for networks that say the class of an image"
     return ""
 

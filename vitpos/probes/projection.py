@@ -31,7 +31,7 @@ def with_patches(patches: Linear, size: int) -> Linear:
     by_channel = weight.double().view(dim, channels, cells)
     found = torch.einsum("np,dcp->dcn", turned, by_channel)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw numbers, which are replaced
-        other = Linear(channels, size, dim)
+        other = Linear(patches.planes - patches.extra, patches.extra, size, dim)
     other.to(weight.device, weight.dtype)
     with torch.no_grad():
         other.project.weight.copy_(found.flatten(1))

@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from vitpos.patches import Linear
 from vitpos.probes import rules
-from vitpos.probes.asking import answers, no_classes, no_patches, replaced, share
+from vitpos.probes.asking import answers, no_classes, replaced, share
 from vitpos.probes.probe import Found
 from vitpos.probes.projection import with_patches
 from vitpos.probes.subject import Subject
 from vitpos.shapes import Images
+from vitpos.sizes import step
 from vitpos.vit import ViT
 
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of the size of the training
@@ -70,8 +72,8 @@ class Resolution:
             found = rules.variant(subject, word)
             model = found if isinstance(found, ViT) else model
         curves = {"resize": resized(subject, model), "canvas": on_canvas(subject, model)}
-        if not word and not no_patches(subject):
-            curves["patch"] = by_patch(subject, model)
+        if not word and isinstance(model.patches, Linear):
+            curves["patch"] = by_patch(subject, model, model.patches)
         before = f"{word}/" if word else ""
         own, numbers = subject.run.dataset.size, dict[str, float]()
         for protocol, curve in curves.items():
@@ -87,10 +89,10 @@ class Resolution:
 
 def sizes(subject: Subject) -> list[int]:
     """Pixels each way, the size of the training among them."""
-    own, patch = subject.run.dataset.size, subject.run.patch.size
+    own, unit = subject.run.dataset.size, step(subject.run)
     asked = subject.asked.get("sizes", "")
     wanted = map(int, asked.split(",")) if asked else [round(own * f) for f in FACTORS]
-    whole = {max(1, round(size / patch)) * patch for size in wanted}
+    whole = {max(1, round(size / unit)) * unit for size in wanted}
     return sorted(whole | {own})
 
 
@@ -140,13 +142,13 @@ def border(images: Images) -> Float[Tensor, " channels"]:
     return images[:, :, inner].mean(dim=(0, 2))
 
 
-def by_patch(subject: Subject, model: ViT) -> Curve:
+def by_patch(subject: Subject, model: ViT, own: Linear) -> Curve:
     """Of resized images through resized patches."""
     images, patch = subject.images(subject.limit), subject.run.patch.size
     cells = subject.run.dataset.size // patch
     found = {}
     for side in sorted({max(1, round(size / cells)) for size in sizes(subject)} | {patch}):
-        other = model.patches if side == patch else with_patches(model.patches, side)
+        other = own if side == patch else with_patches(own, side)
         with replaced(model, "patches", other):
             found[side * cells] = measured(subject, resize(images, side * cells), model)
     return found

@@ -56,7 +56,7 @@ def work(run: Run, images: int) -> float:
 def flops(run: Run) -> int:
     """Operations of one forward pass of one image, as `metrics.cost` counts them with `none`."""
     plan, backbone = sizes.stages_of(run), run.backbone
-    found: float = sizes.reading(run.patch, run.dataset.channels, sizes.side(run), backbone.dim)
+    found: float = sizes.reading(run.patch, run.dataset.channels, run.image_size, backbone.dim)
     for stage in plan:
         mixing: float = 4 * stage.dim + 2 * stage.tokens if stage.attends else 9
         mixing += 2 * backbone.mlp_ratio * stage.dim

@@ -137,7 +137,7 @@ def spelled(overrides: Options) -> Iterator[str]:
 def evaluated(study: Study, run: Run) -> Iterator[Problem]:
     """What `vitpos eval` would say of the sizes that the study asks it for."""
     for wanted in study.then:
-        size = wanted.get("image_size", run.dataset.size)
+        size = wanted.get("image_size", run.image_size)
         if size % sizes.step(run):
             message = f"then.image_size = {size}: not a multiple of {sizes.stepped(run)}"
             yield Problem(message)

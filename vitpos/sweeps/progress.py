@@ -81,8 +81,8 @@ def identity(run: Record) -> str:
 
 def evaluations(member: Member, path: Path, done: list[dict[str, Any]]) -> list[list[str]]:
     """Those that the study asks for and that are not among the rows."""
-    dataset = member.run.dataset
-    usual = {"dataset": dataset.name, "split": "test", "image_size": dataset.size}
+    run = member.run
+    usual = {"dataset": run.dataset.name, "split": "test", "image_size": run.image_size}
     return [
         ["eval", str(path), *spelled(wanted)]
         for wanted in member.study.then

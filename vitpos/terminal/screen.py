@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from vitpos.words import bytes_words, count_words, counted, seconds_words
+from vitpos.words import bytes_words, count_words, counted, others, seconds_words
 
 
 class Terminal(Console):
@@ -185,8 +185,10 @@ def evaluated(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         console.print(json.dumps(row))
         return
+    numbers = {f"{row['split']}/{name}": value for name, value in row.items()}
+    more = [f"loss {row['loss']:.4f}", *others(numbers, row["split"])]
     console.print(
-        f"{row['split']} accuracy {row['accuracy']:.2%} (loss {row['loss']:.4f}) on"
+        f"{row['split']} accuracy {row['accuracy']:.2%} ({', '.join(more)}) on"
         f" {row['images']:,} images of {row['dataset']} at {row['image_size']} pixels,"
         f" after step {row['step']:,}"
     )
@@ -197,7 +199,8 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     own = f" ({count_words(facts['params_embedding'])} of them position)"
     ours = " and our kernels" if facts.get("kernels") == "on" else ""
     lines = [
-        f"{facts['embedding']} on {facts['dataset']}: {facts['train_images']:,} training images,"
+        f"{facts['embedding']} on {facts['dataset']}{asked(facts)}: {facts['train_images']:,}"
+        f" training images,"
         f" {counted(facts['tokens'], 'token')}, {count_words(facts['params'])} parameters{own}",
         f"{facts['device']}, {facts['precision']}, {counted(facts['threads'], 'thread')},"
         f" {facts['attention']} attention{ours}, {counted(facts['epochs'], 'epoch')},"
@@ -210,6 +213,12 @@ def heading(folder: Path | None, facts: dict[str, Any]) -> list[str]:
     if facts["from_step"]:
         lines.append(f"going on after step {facts['from_step']:,} of {facts['steps']:,}")
     return lines if folder is None else [*lines, str(folder)]
+
+
+def asked(facts: dict[str, Any]) -> str:
+    """The task, unless it is the usual one."""
+    task = facts.get("task", "classify")
+    return "" if task == "classify" else f", task={task}"
 
 
 def several(facts: dict[str, Any]) -> str:
@@ -228,20 +237,25 @@ def epoch_line(
 ) -> str:
     """The numbers of one epoch."""
     width = len(str(epochs))
+    val = "  ".join([f"{row['val/accuracy']:6.2%}", *others(row, "val")])
     return (
         f"epoch {int(row['epoch']):{width}d}/{epochs}"
         f"  loss {row['train/loss']:.4f}  train {row['train/accuracy']:6.2%}"
-        f"  val {row['val/accuracy']:6.2%}  {rate:6,.0f} img/s  {seconds_words(left)} left"
+        f"  val {val}"
+        f"  {rate:6,.0f} img/s  {seconds_words(left)} left"
     )
 
 
 def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
     """The result in a few lines, and what to type next."""
     metrics, cost, perf = summary["metrics"], summary["cost"], summary["perf"]
+    more = ", ".join(others(metrics, "test"))
+    elsewhere = f"               vitpos eval {folder} image_size={2 * summary['image_size']}"
     return [
         "",
         f"test accuracy  {metrics['test/accuracy']:.2%}   (loss {metrics['test/loss']:.4f},"
         f" validation {metrics['val/accuracy']:.2%})",
+        *([f"{'':15}{more}"] if more else []),
         f"network        {cost['params']:,} parameters, {cost['params_embedding']:,} of them"
         f" position; {count_words(cost['flops_per_image'])} FLOPs an image",
         f"speed          {perf['images_per_second']:,.0f} img/s,"
@@ -250,7 +264,7 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
         f" {bytes_words(perf['peak_memory_bytes'])} at most",
         f"run            {folder}",
         f"next           vitpos tensorboard {folder.parent}",
-        f"               vitpos eval {folder} image_size={2 * summary['image_size']}",
+        *([elsewhere] if summary.get("task") != "jigsaw" else []),
     ]
 
 
