@@ -11,7 +11,9 @@ import torch
 from vitpos.probes import PROBES, load
 from vitpos.probes.asking import change, scores
 from vitpos.probes.probe import Found
+from vitpos.probes.running import looked
 from vitpos.probes.shuffle import blocks, elsewhere, orders
+from vitpos.schema import Task
 
 DEFAULT = [name for name in PROBES if name != "transfer"]
 
@@ -125,13 +127,13 @@ def test_leaves_the_network_as_it_was(probe_name: str) -> None:
 
 @pytest.mark.parametrize("probe_name", PROBES)
 def test_is_refused_for_what_has_no_classes(probe_name: str) -> None:
-    """Labels that are more than a class, as boxes are."""
+    """Tasks whose answer is something else."""
     subject = probing.subject("none", images=4)
-    boxes = subject.samples._replace(labels=torch.zeros(4, 5))
+    other = dataclasses.replace(subject.run, task=Task(kind="jigsaw"))
+    entry, _ = looked(dataclasses.replace(subject, run=other), probe_name)
 
-    why = load(probe_name).why_not(dataclasses.replace(subject, samples=boxes))
-
-    assert "class" in why
+    assert "class" in entry["why_not"]
+    assert entry["numbers"] == {}
 
 
 def test_blocks_are_moved_whole() -> None:

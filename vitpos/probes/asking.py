@@ -48,9 +48,10 @@ def change(a: Float[Tensor, "images classes"], b: Float[Tensor, "images classes"
 
 
 def no_classes(subject: Subject) -> str:
-    """Why accuracy cannot be measured; empty for a network that gives an image one of its classes.
+    """Why it cannot be probed; empty for a network that gives an image one of its classes.
 
-    The probes of behaviour change images and look whether the class is still found.
+    Probes change images and look whether the class is still found, or look inside at images as they
+    are; other tasks show canvases.
     """
     if subject.run.task.kind != "classify":
         return "it is defined for networks that say the class of an image"
