@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vitpos.patches import Linear
 from vitpos.probes.subject import Subject, passes
 from vitpos.shapes import Images, Scores
-from vitpos.vit import ViT
+from vitpos.vit import Plain, ViT
 
 
 def scores(subject: Subject, images: Images, model: ViT | None = None) -> Scores:
@@ -60,6 +60,8 @@ def no_classes(subject: Subject) -> str:
 
 def no_patches(subject: Subject) -> str:
     """Why patches cannot be told apart in the image; empty where each token is one square of it."""
+    if not isinstance(subject.model, Plain):
+        return "it is defined for networks of one grid: later stages read neighbours together"
     if type(subject.model.patches) is not Linear:
         return "it is defined for patches that do not overlap, each projected by one matrix"
     return ""

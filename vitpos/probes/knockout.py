@@ -27,7 +27,7 @@ class Knockout:
     A network learned with position, so a drop says that position is used, and not how well a
     network without could do.
 
-    Array: `drop` [layers].
+    Array: `drop` [layers], of those that attend.
     """
 
     name = "knockout"
@@ -39,12 +39,13 @@ class Knockout:
 
     def measure(self, subject: Subject) -> Found:
         """Layer by layer, then all at once."""
-        depth = subject.model.position.trunk.depth
+        places = [(site.stage, site.layer) for site in subject.model.position.sites()]
+        first = len(subject.model.blocks) - len(places)  # blocks of convolutions come before
         own = silenced(subject, ())
-        drops = [own - silenced(subject, [layer]) for layer in range(depth)]
-        silent = silenced(subject, range(depth), blind=True)
+        drops = [own - silenced(subject, [place]) for place in places]
+        silent = silenced(subject, places, blind=True)
         numbers = {"accuracy": own}
-        numbers |= {f"layer{layer}/drop": drop for layer, drop in enumerate(drops)}
+        numbers |= {f"layer{layer}/drop": drop for layer, drop in enumerate(drops, first)}
         numbers |= {
             "pixels/drop": own - silenced(subject, (), blind=True),
             "silent/accuracy": silent,
@@ -53,10 +54,12 @@ class Knockout:
         return Found(numbers, {"drop": np.array(drops)})
 
 
-def silenced(subject: Subject, layers: Collection[int], *, blind: bool = False) -> float:
+def silenced(
+    subject: Subject, places: Collection[tuple[int, int]], *, blind: bool = False
+) -> float:
     """The accuracy of the network with its strategy silent there."""
     images, labels = subject.images(subject.limit), subject.labels(subject.limit)
-    quiet = Silent(subject.model.position, layers, blind=blind)
+    quiet = Silent(subject.model.position, places, blind=blind)
     with replaced(subject.model, "position", quiet):
         return share(answers(subject, images) == labels)
 
