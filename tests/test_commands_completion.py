@@ -120,7 +120,7 @@ def complete(monkeypatch, line):
         ("precision=b", ["precision=bf16"]),
         ("deterministic=", ["deterministic=false", "deterministic=true"]),
         ("device=c", ["device=cpu", "device=cuda"]),
-        ("backbone.pool=", ["backbone.pool=mean", "backbone.pool=cls"]),
+        ("backbone.pool=", ["backbone.pool=mean", "backbone.pool=cls", "backbone.pool=attention"]),
         ("embedding=rope_mixed embedding.rope_mixed.t", None),
         ("embedding=alibi2d+rope_mixed embedding.rope_mixed.th", None),
         ("embedding.rope2d.new_grid=n", ["embedding.rope2d.new_grid=ntk"]),

@@ -12,6 +12,7 @@ from small_studies import BODY
 
 from vitpos import config, machine
 from vitpos.errors import BadInput, NoResources
+from vitpos.records import Record
 from vitpos.schema import Slurm
 from vitpos.sweeps import launchers, studies
 from vitpos.sweeps import plan as plans
@@ -73,6 +74,22 @@ def test_cores_that_can_have_a_member_each_share_none(
     found = local.launch(asked, plan, [], pytest.fail)
 
     assert (found.slots, found.threads) == (slots, threads)
+
+
+def test_threads_stay_those_of_the_sweep(plan, monkeypatch, tmp_path):
+    """Of its own runs; one that was trained alone, with more threads, does not count."""
+    monkeypatch.setattr(machine, "cores", lambda: 4)
+    monkeypatch.setattr(local, "free_memory", lambda: None)
+    asked, _ = config.launching(["launcher.import_once=false"])
+    facts = {"machine": {"threads": 2}}
+
+    def slots(folder: Path) -> tuple[int, int]:
+        there = [Record(folder / "a-s0-12345678", "finished", facts, {}, ())]
+        found = local.launch(asked, plan, there, pytest.fail)
+        return found.slots, found.threads
+
+    assert slots(tmp_path / "runs") == (4, 1)
+    assert slots(tmp_path / plan.study.name) == (2, 2)
 
 
 def options(*words: str) -> Any:

@@ -19,7 +19,7 @@ from pathlib import Path
 from vitpos import machine
 from vitpos.errors import BadInput, NoResources
 from vitpos.records import Record, part
-from vitpos.runs import now
+from vitpos.runs import now, place
 from vitpos.schema import Local, Run
 from vitpos.sweeps.launchers.base import Job, Task
 from vitpos.sweeps.launchers.lasting import Lasting
@@ -133,6 +133,8 @@ def launch(
         lasting = [Lasting() for _ in masks if once and compiled]
         return fitting(Slots(masks, min(threads, wanted), nursery, lasting), note)
     at_once = options.slots_per_device or len(plan.members)
+    folders = {place(member.run).expanduser().absolute().parent for member in plan.members}
+    there = [run for run in there if run.path.absolute().parent in folders]  # others ran alone
     usual, said = usual_threads(runs, there, at_once), any(run.threads for run in runs)
     slots = shared(options.slots_per_device, usual, said=said)
     threads = usual if said else min(usual, machine.cores() // slots)
