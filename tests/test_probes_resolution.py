@@ -23,7 +23,7 @@ from vitpos.probes.resolution import border, canvas, resize, under
 @given(st.integers(2, 9), st.integers(2, 12), st.integers(1, 3))
 def test_projects_as_timm_does(old: int, new: int, channels: int) -> None:
     """PI-resize of any size to any other."""
-    patches = Linear(channels, old, 5)
+    patches = Linear(channels, 0, old, 5)
     square = patches.project.weight.detach().view(5, channels, old, old)
     theirs = resample_patch_embed(square, [new, new], interpolation="bilinear", antialias=True)
 
@@ -35,7 +35,7 @@ def test_projects_as_timm_does(old: int, new: int, channels: int) -> None:
 @pytest.mark.parametrize("new", [8, 11, 16])
 def test_larger_patches_answer_as_the_old_ones(new: int) -> None:
     """Of a resized patch they say what those said of the patch."""
-    patches, image = Linear(3, 8, 32), networks.noise(2, 3, 8, 8)
+    patches, image = Linear(3, 0, 8, 32), networks.noise(2, 3, 8, 8)
     larger = F.interpolate(image, [new, new], mode="bilinear", antialias=True)
 
     torch.testing.assert_close(with_patches(patches, new)(larger), patches(image))

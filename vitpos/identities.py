@@ -56,7 +56,7 @@ def without_neutral(config: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     for name, item in config.items():
         rules, part = parts[name].metadata, parts[name].type
         if is_dataclass(part):
-            own = rules.get("kinds", {}).get(item.get("kind"), part)
+            own = rules.get("kinds", {}).get(str(item.get("kind")), part)
             found[name] = without_neutral(item, own)
         else:
             found[name] = item

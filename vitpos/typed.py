@@ -66,7 +66,7 @@ def member(f: "Field[Any]", kind: Any, data: object, path: str, report: Report) 
     """One field: its type, then its limits."""
     problems: list[Problem] = []
     if "kinds" in f.metadata and isinstance(data, Mapping):
-        kind = f.metadata["kinds"].get(data.get("kind"), kind)
+        kind = f.metadata["kinds"].get(str(data.get("kind")), kind)
     if isinstance(data, bool):
         data = f.metadata.get("truth", {}).get(data, data)
     if isinstance(data, str):
