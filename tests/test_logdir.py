@@ -302,3 +302,21 @@ def test_shows_what_probes_found(tmp_path, outputs):
     assert mean["probe/shuffle/drop"] == [(12, 0.625)]
     assert mean["interval/probe/shuffle/drop/low"][0][1] < 0.625
     assert "probe/shuffle/drop" in tags
+
+
+def test_shows_what_probes_find_while_it_is_open(tmp_path, outputs):
+    """Newer numbers take the place of older ones; means follow."""
+    run, *_ = sorted((outputs / "turn").glob("*rope2d-s[0-2]-*"))
+    top = tmp_path / "top"
+    top.mkdir()
+    logdir = view(top, outputs)
+    shown = []
+    for drop in (0.25, 0.75):
+        entry = {"weights": {"step": 12, "sha256": ""}, "numbers": {"probe/knockout/drop": drop}}
+        results.add(run, "knockout", entry, {})
+        logdir.show(placing.find([outputs], ()))
+        logdir.average()
+        places = top / "turn" / "mnist5k-rope2d"
+        shown += [scalars(places / name)["probe/knockout/drop"][-1] for name in ("s00", "mean")]
+
+    assert shown == [(12, 0.25), (12, 0.25), (12, 0.75), (12, 0.75)]

@@ -8,14 +8,20 @@ import probing
 import pytest
 import torch
 
+from vitpos import build, config
+from vitpos.data.sources import load as read
 from vitpos.probes import PROBES, load
 from vitpos.probes.asking import change, scores
 from vitpos.probes.probe import Found
 from vitpos.probes.running import looked
 from vitpos.probes.shuffle import blocks, elsewhere, orders
+from vitpos.probes.subject import Subject
 from vitpos.schema import Task
+from vitpos.tasks.asked import asked as question
+from vitpos.tasks.choice import Choice
 
 DEFAULT = [name for name in PROBES if name != "transfer"]
+CLASSES = ("resolution", "shuffle", "translation", "symmetry", "transfer")
 
 
 def find(name: str, subject: probing.Subject) -> Found:
@@ -125,15 +131,53 @@ def test_leaves_the_network_as_it_was(probe_name: str) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("probe_name", PROBES)
+@pytest.mark.parametrize("probe_name", CLASSES)
 def test_is_refused_for_what_has_no_classes(probe_name: str) -> None:
-    """Tasks whose answer is something else."""
+    """Tasks whose answer should change with the image."""
     subject = probing.subject("none", images=4)
     other = dataclasses.replace(subject.run, task=Task(kind="jigsaw"))
     entry, _ = looked(dataclasses.replace(subject, run=other), probe_name)
 
     assert "class" in entry["why_not"]
     assert entry["numbers"] == {}
+
+
+@pytest.mark.parametrize("task", ["where", "relate", "locate", "jigsaw"])
+def test_looks_inside_networks_of_all_tasks(task: str) -> None:
+    """At the canvases that they were evaluated on."""
+    run = config.compose(
+        [
+            "dataset=mnist5k",
+            f"task={task}",
+            "embedding=rope2d",
+            "backbone.dim=24",
+            "backbone.depth=1",
+        ]
+    )
+    data = read(run.dataset)
+    subject = Subject(
+        run,
+        build.network(run, 10).eval(),
+        data.test,
+        data.mean,
+        data.std,
+        probing.CPU,
+        limit=33,
+        task=question(run, 10),
+    )
+    entries = {name: looked(subject, name)[0] for name in PROBES if name not in CLASSES}
+
+    assert subject.images(5).shape == (5, 1, run.image_size, run.image_size)
+    assert {entry["why_not"] for entry in entries.values()} == {""}
+    assert all(entry["numbers"] for entry in entries.values())
+
+
+def test_a_place_that_is_found_by_position_is_not_found_without() -> None:
+    """Knock-out in a task about places, whose answers are cells."""
+    subject = probing.planted()
+    entry, _ = looked(dataclasses.replace(subject, task=Choice(2)), "knockout")
+
+    assert entry["numbers"]["probe/knockout/drop"] == 0.5
 
 
 def test_blocks_are_moved_whole() -> None:

@@ -1,18 +1,16 @@
 """Images moved and changed, and logistic regression."""
 
 import numpy as np
-import probing
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from vitpos.probes.corruption import CORRUPTIONS
 from vitpos.probes.moving import scale, shift
 from vitpos.probes.regression import WEIGHT, accuracy, fit
 from vitpos.probes.symmetry import changes
-from vitpos.probes.translation import black, shifts
+from vitpos.probes.translation import shifts
 from vitpos.specimens import noise
 
 MODES = {"zeros": "constant", "reflect": "reflect", "circular": "wrap"}
@@ -63,32 +61,6 @@ def test_shifts_are_of_whole_patches_or_of_less() -> None:
     assert shifts(4, 32) == ([4, 8], [1, 2])
     assert shifts(2, 6) == ([2], [1])
     assert shifts(1, 4) == ([1, 2], [])
-
-
-@pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_changes_belong_to_the_run_and_the_image(kind: str) -> None:
-    """The same each time, other ones for training images; something changes, not everything."""
-    subject = probing.subject("none", images=8)
-    images, ground, change = subject.images(8), black(subject), CORRUPTIONS[kind]
-    first, again = (change(subject, images, "test", ground) for _ in range(2))
-
-    assert torch.equal(first, again)
-    assert not torch.equal(first, images)
-    assert not torch.equal(first, change(subject, images, "train", ground))
-    assert first.shape == images.shape
-
-
-def test_a_shift_is_of_whole_pixels() -> None:
-    """What is seen of a bright pixel is one bright pixel, or none if it left the image."""
-    subject = probing.subject("none", images=16)
-    images = torch.zeros(16, 3, 32, 32)
-    images[:, :, 16, 16] = 1
-
-    moved = CORRUPTIONS["shifted"](subject, images, "test", torch.zeros(3))
-
-    assert torch.allclose(moved, moved.round(), atol=1e-4)
-    assert moved.round().sum(dim=(1, 2, 3)).tolist() == [3.0] * 16
-    assert len({tuple(image.round().nonzero()[0].tolist()) for image in moved}) > 4
 
 
 def test_regression_is_at_its_minimum() -> None:

@@ -48,6 +48,7 @@ class Dataset:
     std: list[float] | None = value(above=0)
     patch: int = value(at_least=1)  # the usual patch size for this data
     geometry: Geometry = value()
+    moved: str = value(one_of=("none", "shifted", "rotated", "cluttered"), absent="none")
 
 
 @dataclass(frozen=True, kw_only=True)

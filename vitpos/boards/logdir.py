@@ -57,7 +57,8 @@ class Logdir:
         self.rebuilt: set[Path] = set()
         self.refused: set[Path] = set()
         self.told: dict[str, list[Path]] = {}  # the runs that a row counts, by name of its group
-        self.averaged: dict[str, list[Path]] = {}  # the runs that a mean is of
+        self.measured: dict[Path, dict[str, float]] = {}  # by probes, of the runs that are shown
+        self.averaged: dict[str, dict[Path, dict[str, float]]] = {}  # the runs that a mean is of
 
     def show(self, groups: Sequence[Group]) -> None:
         """Show these runs, or what has changed in them; raises `BadRun` if there is nothing."""
@@ -76,10 +77,10 @@ class Logdir:
             raise BadRun("none of these runs can be shown", "`vitpos show RUN` says what is wrong")
 
     def average(self) -> None:
-        """Write the mean of each arm of which other runs are finished than the last time."""
+        """Write the mean of each arm of which other runs are finished or probed than before."""
         for name, group in self.groups.items():
-            finished = [run.path for run in group.finished]
-            if finished != self.averaged.get(name, []):
+            finished = {run.path: self.measured.get(run.path, {}) for run in group.finished}
+            if finished != self.averaged.get(name, {}):
                 self.averaged[name] = finished
                 self.mean(group)
 
@@ -109,9 +110,18 @@ class Logdir:
                 continue
             if run.path not in self.rebuilt:
                 link(run.path, place)
-            if new or changed:
+            more = self.newly_measured(run) + (told if new or changed else b"")
+            if more:
                 with (place / OURS).open("ab") as file:
-                    file.write(told)
+                    file.write(more)
+
+    def newly_measured(self, run: Record) -> bytes:
+        """What probes found since it was asked last."""
+        found = probed.numbers(run)
+        before, self.measured[run.path] = self.measured.get(run.path, {}), found
+        said = [events.scalar(*item) for item in found.items() if item not in before.items()]
+        step = int(records.finite(run.summary.get("steps")) or 0)
+        return events.packed([events.summary(START, step, said)]) if said else b""
 
     def place(self, group: Group, run: Record) -> Path | None:
         """Make a place for a run; None if there is nothing in it that could be shown."""
@@ -125,10 +135,7 @@ class Logdir:
         started = run.record.get("started")
         began = started if isinstance(started, int | float) and math.isfinite(started) else START
         session = events.session(row, began, columns.shown(self.values[group.name], self.columns))
-        said = [events.scalar(*number) for number in probed.numbers(run).items()]
-        step = int(records.finite(run.summary.get("steps")) or 0)
-        told = [events.summary(START, 0, [session]), events.summary(START, step, said)]
-        own = events.packed(told if said else told[:1])
+        own = events.packed([events.summary(START, 0, [session])])
         (place / OURS).write_bytes(self.head + own)
         self.places[run.path] = place
         return place

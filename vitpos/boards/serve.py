@@ -1,7 +1,8 @@
 """TensorBoard on exactly the runs one asks for, and for nobody but this machine.
 
 It shows a throw-away folder (`vitpos.boards.logdir`). New epochs of runs that go on appear by
-themselves; new runs, ends of runs and means over seeds whenever the runs are looked for again.
+themselves; new runs, ends of runs, what probes found and means over seeds whenever the runs are
+looked for again.
 """
 
 import importlib.util

@@ -27,13 +27,17 @@ class Samples(NamedTuple):
     pixels: UInt8[Tensor, "images channels height width"]
     labels: Int64[Tensor, " images"]
 
-    def take(self, chosen: Int64[Tensor, " chosen"] | Bool[Tensor, " images"]) -> "Samples":
-        """These images, by number or by mask."""
+    def take(self, chosen: Int64[Tensor, " chosen"] | Bool[Tensor, " images"] | slice) -> "Samples":
+        """These images, by number, by mask or as a slice."""
         return Samples(self.pixels[chosen], self.labels[chosen])
 
     def to(self, device: torch.device) -> "Samples":
         """The same images on a device."""
         return Samples(self.pixels.to(device), self.labels.to(device))
+
+    def whose(self) -> str:
+        """Sha256 of the labels: tables that belong to these samples, and to no run, have it."""
+        return hashlib.sha256(self.labels.cpu().numpy().astype("<i8").tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

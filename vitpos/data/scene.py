@@ -5,20 +5,18 @@ belong to (seed, epoch, sample), for evaluation to the images alone. So all arms
 examined on the same scenes, and a run resumed anywhere sees those that it would have seen.
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64
 from torch import Tensor
 
 from vitpos.data.draws import Draws
-from vitpos.data.geometry import Rows
+from vitpos.data.geometry import Pixels, Rows
+from vitpos.data.placing import Shown
 from vitpos.data.samples import Samples
 from vitpos.keys import key
 
-Pixels = UInt8[Tensor, "batch channels height width"]
-Shown = UInt8[Tensor, "batch channels side side"]
 Ids = Int64[Tensor, " batch"]
 Look = Callable[[Ids], Pixels]
 """The images of these numbers, in training as they are changed in this epoch."""
@@ -44,6 +42,5 @@ class Scene(ABC):
     def settled(self) -> Rows:
         """The tables of an evaluation, on the device: they belong to the images, to no seed."""
         labels = self.samples.labels
-        whose = hashlib.sha256(labels.cpu().numpy().astype("<i8").tobytes()).hexdigest()
-        tables = self.tables(Draws(key(0, "scenes", whose), 0, len(labels)))
+        tables = self.tables(Draws(key(0, "scenes", self.samples.whose()), 0, len(labels)))
         return {name: table.to(labels.device) for name, table in tables.items()}

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from vitpos.data import decode, files, folder, mnist5k, published
+from vitpos.data.moved import moved
 from vitpos.data.samples import Data, Report, Samples, digest, moments, silent, split
 from vitpos.schema import Dataset
 
@@ -42,16 +43,17 @@ def load(dataset: Dataset, report: Report = silent) -> Data:
     train, validation = parts.train, parts.validation
     if validation is None:
         train, validation = split(train, dataset.validation, "validation", dataset.name)
-    mean, std = normalisation(dataset, train)
+    splits = {"train": train, "validation": validation, "test": parts.test}
+    if dataset.moved != "none":
+        splits = {name: moved(samples, dataset.moved) for name, samples in splits.items()}
+    mean, std = normalisation(dataset, splits["train"])
     return Data(
         name=dataset.name,
-        train=train,
-        validation=validation,
-        test=parts.test,
+        **splits,
         classes=parts.classes,
         mean=mean,
         std=std,
-        digest=digest(train=train, validation=validation, test=parts.test),
+        digest=digest(**splits),
     )
 
 

@@ -50,11 +50,11 @@ def change(a: Float[Tensor, "images classes"], b: Float[Tensor, "images classes"
 def no_classes(subject: Subject) -> str:
     """Why it cannot be probed; empty for a network that gives an image one of its classes.
 
-    Probes change images and look whether the class is still found, or look inside at images as they
-    are; other tasks show canvases.
+    Where images are changed to see whether the answer stays, it has to be one that should stay: a
+    digit that is shifted is the same digit, but not in the same place.
     """
     if subject.run.task.kind != "classify":
-        return "it is defined for networks that say the class of an image"
+        return "it is defined for networks that say the class of an image, which no place changes"
     return ""
 
 

@@ -16,7 +16,7 @@ LEVELS = 16
 
 def grid(subject: Subject) -> Grid:
     """The grid of patches of its images."""
-    found: Grid = subject.model.patches.grid(*subject.samples.pixels.shape[-2:])
+    found: Grid = subject.model.patches.grid(*subject.images(1).shape[-2:])
     return found
 
 
@@ -41,7 +41,7 @@ def patches_shuffled(subject: Subject, rounds: int = 1) -> Images:
 def constant(subject: Subject, levels: int = LEVELS) -> Images:
     """Images of one grey each, from black to white in so many equal steps: no content at all."""
     greys = torch.linspace(0, 255, levels).round().to(torch.uint8)
-    shape: torch.Size = subject.samples.pixels.shape[1:]
+    shape = subject.images(1).shape[1:]
     pixels: Tensor = greys[:, None, None, None].expand(-1, *shape).to(subject.machine.device)
     return normalise(pixels, subject.mean, subject.std)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from vitpos.probes.asking import answers, no_classes, replaced, share
+from vitpos.probes.asking import replaced, scores
 from vitpos.probes.probe import Found
 from vitpos.probes.silence import Silent
 from vitpos.probes.subject import Subject
@@ -18,7 +18,7 @@ class Knockout:
     vector added before block 0 did stays away from all blocks. Channels appended to the image are
     zero. A strategy that mixes tokens with its vectors (`inject=concat`) loses the mixing, too.
 
-    - `accuracy`: of the whole network.
+    - `accuracy`: of the whole network, in whatever task it was trained for.
     - `layer0/drop`, `layer1/drop`, ...: what silence at that layer costs, in accuracy; a strategy
       that never speaks there loses nothing.
     - `pixels/drop`: what silence about pixels costs.
@@ -34,8 +34,8 @@ class Knockout:
     source = "as zero ablation of parts, Meyes et al. 2019, arXiv 1901.08644; per layer ours"
 
     def why_not(self, subject: Subject) -> str:
-        """It has to say classes."""
-        return no_classes(subject)
+        """It can always be."""
+        return ""
 
     def measure(self, subject: Subject) -> Found:
         """Layer by layer, then all at once."""
@@ -58,10 +58,11 @@ def silenced(
     subject: Subject, places: Collection[tuple[int, int]], *, blind: bool = False
 ) -> float:
     """The accuracy of the network with its strategy silent there."""
-    images, labels = subject.images(subject.limit), subject.labels(subject.limit)
+    images, wanted = subject.images(subject.limit), subject.labels(subject.limit)
     quiet = Silent(subject.model.position, places, blind=blind)
     with replaced(subject.model, "position", quiet):
-        return share(answers(subject, images) == labels)
+        right = subject.task.measured(scores(subject, images), wanted)[0]
+    return float(right.double().mean())
 
 
 PROBE = Knockout()

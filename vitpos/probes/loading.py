@@ -12,6 +12,7 @@ from vitpos.evaluate import restore
 from vitpos.probes.subject import Subject
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
+from vitpos.tasks.asked import asked as question
 
 LOADED: dict[str, Data] = {}  # of the runs of one study, which share it
 MOST = 4
@@ -44,6 +45,8 @@ def subject(
     known = data(run.dataset, report)
     if known.digest != record["data"]["digest"]:
         note(f"{known.name} is not what the run was trained on: other images")
-    model = restore(build.network(run, len(record["data"]["classes"])), saved[1], chosen).eval()
+    classes = len(record["data"]["classes"])
+    model = restore(build.network(run, classes), saved[1], chosen).eval()
     mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
-    return saved[0], Subject(run, model, known.test, mean, std, chosen, limit)
+    task = question(run, classes)
+    return saved[0], Subject(run, model, known.test, mean, std, chosen, limit, task=task)

@@ -18,7 +18,6 @@ from vitpos.errors import BadRun, UserError
 from vitpos.memory import resources
 from vitpos.probes import load, loading, results
 from vitpos.probes.asked import Asked
-from vitpos.probes.asking import no_classes
 from vitpos.probes.pace import Pace
 from vitpos.probes.results import entry_name
 from vitpos.probes.subject import Subject
@@ -128,7 +127,7 @@ def looked(subject: Subject, name: str) -> tuple[dict[str, Any], dict[str, Any]]
     """An entry for what a probe finds, and its arrays."""
     known, started = load(name), time.perf_counter()
     with torch.random.fork_rng(devices=[]):  # a probe draws from generators of its own
-        why = no_classes(subject) or known.why_not(subject)
+        why = known.why_not(subject)
         found = None if why else known.measure(subject)
     numbers = {} if found is None else found.numbers
     entry = {

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 
-from vitpos.data.augment import normalise
 from vitpos.data.samples import Samples
+from vitpos.data.shuffle import tile
 from vitpos.keys import generator
 from vitpos.machine import Machine
-from vitpos.metrics import BATCH
+from vitpos.metrics import BATCH, Exam
 from vitpos.schema import Run
 from vitpos.shapes import Images
+from vitpos.tasks.classify import Classify
+from vitpos.tasks.task import Task
 from vitpos.vit import ViT
 
 IMAGES = 1000  # that are looked at unless somebody asks for another number
@@ -24,7 +26,8 @@ class Subject:
     """A trained network in evaluation, and the test images of what it was trained on.
 
     `mean` and `std` are those of its training; `limit` is the largest number of images that were
-    asked for, `asked` other settings by name, such as ``rule=ntk``.
+    asked for, `asked` other settings by name, such as ``rule=ntk``; `task` is what it was trained
+    to say, by default the class of an image.
     """
 
     run: Run
@@ -35,15 +38,28 @@ class Subject:
     machine: Machine
     limit: int = IMAGES
     asked: Mapping[str, str] = field(default_factory=dict)
+    task: Task = Classify(0)  # noqa: RUF009 (it holds nothing that changes)
+
+    @cached_property
+    def exam(self) -> Exam:
+        """The test images as the network is shown them, and what is right to say."""
+        samples, tiles = self.samples.to(self.machine.device), tile(self.run.patch)
+        return Exam(samples, self.mean, self.std, self.machine, None, tiles, self.task)
 
     def images(self, count: int) -> Images:
-        """The first `count` test images, normalised, on the device; fewer if there are fewer."""
-        chosen = self.samples.pixels[: min(count, self.limit)]
-        return normalise(chosen.to(self.machine.device), self.mean, self.std)
+        """The first `count` test images, normalised, on the device; fewer if there are fewer.
 
-    def labels(self, count: int) -> Int64[Tensor, " images"]:
-        """The classes of the same images."""
-        return self.samples.labels[: min(count, self.limit)].to(self.machine.device)
+        Where the task shows canvases these are canvases, those that the run was evaluated on.
+        """
+        return self.exam.shown(self._first(count))[0]
+
+    def labels(self, count: int) -> Tensor:
+        """What is right to say of the same images: the class of each, or what its task asks."""
+        return self.exam.shown(self._first(count))[1]
+
+    def _first(self, count: int) -> Tensor:
+        most = min(count, self.limit, len(self.samples.labels))
+        return torch.arange(most, device=self.machine.device)
 
     def generator(self, *purpose: str) -> torch.Generator:
         """Numbers that belong to this purpose and to the seed of the run, on the CPU.

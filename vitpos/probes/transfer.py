@@ -1,6 +1,5 @@
 """What a trained network is worth on other images."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,31 +8,27 @@ from torch import Tensor
 
 from vitpos import config
 from vitpos.data.augment import normalise
-from vitpos.data.samples import Samples
+from vitpos.data.moved import MOVED
+from vitpos.data.samples import Data
 from vitpos.errors import BadInput
 from vitpos.metrics import BATCH
 from vitpos.probes.asking import answers, no_classes, share
-from vitpos.probes.corruption import CORRUPTIONS
 from vitpos.probes.loading import data
 from vitpos.probes.probe import Found
 from vitpos.probes.regression import Features, accuracy
 from vitpos.probes.resolution import resize
 from vitpos.probes.subject import Subject
-from vitpos.probes.translation import black
 from vitpos.schema import Dataset
 from vitpos.shapes import Images
 
 LEARN = 5  # training images for each test image that is looked at
 
-Change = Callable[[Images, str], Images]
-Corrupt = Callable[[Subject, Images, str, Tensor], Images]
-
 
 class Transfer:
     """Images of another kind: accuracy as the network is, and of a linear map of its features.
 
-    Other images are those of its own data set, changed on the fly, each by numbers of its own that
-    belong to the seed of the run:
+    Other images are those of its own data set, moved about as `dataset.moved` does, the same for
+    all runs:
 
     - `shifted`: by whole pixels, up to a quarter of the side each way; black comes in;
     - `rotated`: by up to 45 degrees either way;
@@ -76,18 +71,13 @@ class Transfer:
         """Its own data set, changed and unchanged, or the others that are asked for."""
         if others(subject):
             return Found(elsewhere(subject), {})
-        train = data(subject.run.dataset).train
-        test, ground = subject.samples, black(subject)
-        numbers = both(subject, train, test, unchanged)
+        own = subject.run.dataset
+        numbers = both(subject, data(own))
         found = dict(numbers)
-        for kind, corrupt in CORRUPTIONS.items():
-
-            def change(images: Images, split: str, corrupt: Corrupt = corrupt) -> Images:
-                return corrupt(subject, images, split, ground)
-
-            told = both(subject, train, test, change)
-            found |= {f"{kind}/{name}": value for name, value in told.items()}
-            found[f"{kind}/drop"] = numbers["accuracy"] - told["accuracy"]
+        for how in MOVED:
+            told = both(subject, data(replace(own, moved=how)))
+            found |= {f"{how}/{name}": value for name, value in told.items()}
+            found[f"{how}/drop"] = numbers["accuracy"] - told["accuracy"]
         return Found(found, {})
 
 
@@ -96,29 +86,26 @@ def elsewhere(subject: Subject) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in others(subject):
         known = data(other(name, subject.run.dataset))
-        told = both(subject, known.train, known.test, unchanged)
+        told = both(subject, known)
         if len(known.classes) != subject.model.head.out_features:
             del told["accuracy"]
         found |= {f"{known.name}/{what}": value for what, value in told.items()}
     return found
 
 
-def unchanged(images: Images, split: str) -> Images:
-    """The images as they are."""
-    return images
-
-
-def both(subject: Subject, train: Samples, test: Samples, change: Change) -> dict[str, float]:
+def both(subject: Subject, known: Data) -> dict[str, float]:
     """Accuracy as the network is, and by regression on its features."""
-    count, size = subject.limit, subject.run.dataset.size
-    parts = {}
-    for split, (pixels, labels), most in (("train", train, LEARN * count), ("test", test, count)):
-        shown = normalise(pixels[:most].to(subject.machine.device), subject.mean, subject.std)
-        images = change(resize(shown, size), split)
-        parts[split] = images, labels[:most].to(subject.machine.device)
-    right = answers(subject, parts["test"][0]) == parts["test"][1]
-    seen = {split: (features(subject, x), labels) for split, (x, labels) in parts.items()}
-    return {"accuracy": share(right), "linear_accuracy": accuracy(*seen["train"], *seen["test"])}
+    learnt = known.train.take(slice(LEARN * subject.limit)).to(subject.machine.device)
+    tried = known.test.take(slice(subject.limit)).to(subject.machine.device)
+    before, images = (ready(subject, pixels) for pixels in (learnt.pixels, tried.pixels))
+    right = answers(subject, images) == tried.labels
+    seen = [features(subject, before), learnt.labels, features(subject, images), tried.labels]
+    return {"accuracy": share(right), "linear_accuracy": accuracy(*seen)}
+
+
+def ready(subject: Subject, pixels: Tensor) -> Images:
+    """Images as the network was trained on: of that size, in numbers around zero."""
+    return resize(normalise(pixels, subject.mean, subject.std), subject.run.dataset.size)
 
 
 def features(subject: Subject, images: Images) -> Features:
