@@ -305,15 +305,19 @@ def test_shows_what_probes_found(tmp_path, outputs):
 
 
 def test_shows_what_probes_find_while_it_is_open(tmp_path, outputs):
-    """Newer numbers take the place of older ones; means follow."""
-    run, *_ = sorted((outputs / "turn").glob("*rope2d-s[0-2]-*"))
+    """Newer numbers take the place of older ones; a mean is there when all runs were probed."""
+    runs = sorted((outputs / "turn").glob("*rope2d-s[0-2]-*"))
     top = tmp_path / "top"
     top.mkdir()
     logdir = view(top, outputs)
     shown = []
     for drop in (0.25, 0.75):
-        entry = {"weights": {"step": 12, "sha256": ""}, "numbers": {"probe/knockout/drop": drop}}
-        results.add(run, "knockout", entry, {})
+        for run in runs:
+            entry = {
+                "weights": {"step": 12, "sha256": ""},
+                "numbers": {"probe/knockout/drop": drop},
+            }
+            results.add(run, "knockout", entry, {})
         logdir.show(placing.find([outputs], ()))
         logdir.average()
         places = top / "turn" / "mnist5k-rope2d"

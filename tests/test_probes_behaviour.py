@@ -150,7 +150,7 @@ def test_looks_inside_networks_of_all_tasks(task: str) -> None:
             "dataset=mnist5k",
             f"task={task}",
             "embedding=rope2d",
-            "backbone.dim=24",
+            "backbone.dim=32",
             "backbone.depth=1",
         ]
     )

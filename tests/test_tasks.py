@@ -18,13 +18,13 @@ from torch import Tensor
 
 import vitpos
 from vitpos import build, config, experiment, identities
+from vitpos.data.placing import placed
 from vitpos.data.samples import Samples
 from vitpos.data.shuffle import shuffled
 from vitpos.errors import BadInput, Problem
 from vitpos.lanes import rule
 from vitpos.schema import Run
 from vitpos.tasks.asked import asked
-from vitpos.tasks.canvas import placed
 from vitpos.terminal.screen import Quiet
 from vitpos.train import Loop
 from vitpos.typed import typed

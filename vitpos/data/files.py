@@ -53,7 +53,7 @@ def plausible(dataset: Dataset) -> None:
         facts = known(dataset.name)
         agree(dataset, size=facts.size, channels=facts.channels, classes=facts.classes)
     elif dataset.source == "embedded":
-        if dataset.name != "mnist5k":
+        if dataset.name not in ("mnist5k", f"mnist5k_{dataset.moved}"):
             raise BadInput(f"no data set `{dataset.name}` in the package", "there is `mnist5k`")
         agree(dataset, size=28, channels=1, classes=10, validation=500)
     for field in ("mean", "std"):

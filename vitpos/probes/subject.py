@@ -38,7 +38,7 @@ class Subject:
     machine: Machine
     limit: int = IMAGES
     asked: Mapping[str, str] = field(default_factory=dict)
-    task: Task = Classify(0)  # noqa: RUF009 (it holds nothing that changes)
+    task: Task = field(default_factory=lambda: Classify(0))
 
     @cached_property
     def exam(self) -> Exam:
