@@ -39,7 +39,8 @@ def test_says_at_once_what_is_missing_without_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from vitpos.data import files; from vitpos.schema import Dataset\n"
         f"d = Dataset(name='mnist', source='torchvision', root={str(tmp_path)!r}, size=28,"
-        " channels=1, classes=10, validation=5, mean=None, std=None, patch=7, geometry=None)\n"
+        " channels=1, classes=10, validation=5, mean=None, std=None, patch=7, geometry=None,"
+        " moved='none')\n"
         "try: files.locate(d)\n"
         "except files.BadData as e: print(e.code, {'torch', 'numpy', 'PIL'} & set(sys.modules))"
     )

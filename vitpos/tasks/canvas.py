@@ -12,10 +12,10 @@ from torch import Tensor
 
 from vitpos import schema
 from vitpos.data.draws import Draws
-from vitpos.data.geometry import Rows
-from vitpos.data.placing import cut, laid
+from vitpos.data.geometry import Pixels, Rows
+from vitpos.data.placing import Shown, cut, laid
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Pixels, Scene, Shown
+from vitpos.data.scene import Scene
 
 PIECE = 3  # pieces are so many times lower and narrower than an image
 

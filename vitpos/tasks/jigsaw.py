@@ -10,8 +10,9 @@ from typing_extensions import override
 
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
+from vitpos.data.placing import Shown
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Ids, Look, Scene, Shown
+from vitpos.data.scene import Ids, Look, Scene
 from vitpos.data.shuffle import shuffled
 from vitpos.tasks.choice import Choice
 

@@ -7,9 +7,9 @@ from typing_extensions import override
 from vitpos import schema
 from vitpos.data.draws import Draws
 from vitpos.data.geometry import Rows
-from vitpos.data.placing import laid
+from vitpos.data.placing import Shown, laid
 from vitpos.data.samples import Samples
-from vitpos.data.scene import Ids, Look, Shown
+from vitpos.data.scene import Ids, Look
 from vitpos.tasks.canvas import Canvas, shrunk
 from vitpos.tasks.choice import Choice
 
