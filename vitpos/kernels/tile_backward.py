@@ -57,7 +57,7 @@ def backward(
     if DTABLE:
         all_t1 = tl.zeros((LINES, HALF), tl.float32)
         all_t2 = tl.zeros((LINES, HALF), tl.float32)
-    for step in range(0, tl.minimum(chunk, images - part * chunk)):
+    for step in tl.range(0, tl.minimum(chunk, images - part * chunk), disable_licm=True):
         image = (part * chunk + step).to(tl.int64)
         q1, q2 = load_pairs(
             q_at + image * q_batch + head * q_head, rows, q_token,
@@ -84,8 +84,8 @@ def backward(
             seen = product(q1, q2, t1, t2) * axes_scale
             seen = lines_of_spots(seen, SIDE, SPOTS, ROWS, COLS, PREFIX).to(kind)
             logits = tl.dot(seen, keys, logits, input_precision="ieee")
-        spot = rows[:, None] * bias_query + rows[None, :] * bias_key
         if BIASED:
+            spot = rows[:, None] * bias_query + rows[None, :] * bias_key
             own = bias_at + image * bias_batch + head * bias_head
             logits += tl.load(own + spot, mask=pairs, other=0.0)
         weights = softmax(logits, SIDE, TOKENS)
@@ -124,22 +124,30 @@ def backward(
             if DTABLE:
                 all_t1 = tl.dot(tl.trans(dlines), q1, all_t1, input_precision="ieee")
                 all_t2 = tl.dot(tl.trans(dlines), q2, all_t2, input_precision="ieee")
-        if DTURN:
-            all_turn += dq2 * q1 - dq1 * q2
         if TURNED:
             cos, sin = load_angles(cos_at + turn, sin_at + turn, rows, TOKENS, WIDTH, HALF)
             dq1, dq2 = turned(dq1, dq2, cos, -sin)
+        if DTURN:  # the same before and after both are turned: read again, not held so long
+            x1, x2 = load_pairs(
+                q_at + image * q_batch + head * q_head, rows, q_token,
+                TOKENS, WIDTH, HALF, PLANES, PAIRING,
+            )  # fmt: skip
+            all_turn += dq2 * x1 - dq1 * x2
         store_pairs(
             dq_at + image * dq_batch + head * dq_head, rows, dq_token, dq1, dq2,
             TOKENS, WIDTH, HALF, PLANES, PAIRING,
         )  # fmt: skip
         dk1 = tl.dot(tl.trans(scaled), q1, input_precision="ieee")
         dk2 = tl.dot(tl.trans(scaled), q2, input_precision="ieee")
-        if DTURN:
-            all_turn += dk2 * k1 - dk1 * k2
         if TURNED:
             cos, sin = load_angles(cos_at + turn, sin_at + turn, rows, TOKENS, WIDTH, HALF)
             dk1, dk2 = turned(dk1, dk2, cos, -sin)
+        if DTURN:  # the same before and after both are turned: read again, not held so long
+            x1, x2 = load_pairs(
+                k_at + image * k_batch + head * k_head, rows, k_token,
+                TOKENS, WIDTH, HALF, PLANES, PAIRING,
+            )  # fmt: skip
+            all_turn += dk2 * x1 - dk1 * x2
         store_pairs(
             dk_at + image * dk_batch + head * dk_head, rows, dk_token, dk1, dk2,
             TOKENS, WIDTH, HALF, PLANES, PAIRING,

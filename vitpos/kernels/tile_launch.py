@@ -74,8 +74,12 @@ def shared(given: Given, like: Tensor) -> dict[str, Any]:
 
 
 def warps(fixed: Mapping[str, Any], *, gradients: bool, sums: bool = False) -> int:
-    """Of one program: so few that all have work, so many that their registers hold the tile."""
-    full = gradients and (sums or fixed["BIASED"] or fixed["AXES"])
+    """Of one program: so few that all have work, so many that their registers hold the tile.
+
+    With axes alone they are few: what each warp multiplies with takes more there than sums do.
+    """
+    axes = fixed["AXES"] and not (fixed["TURNED"] or fixed["BIASED"])
+    full = gradients and not axes and (sums or fixed["BIASED"] or fixed["AXES"])
     return 8 if fixed["SIDE"] > 64 or full else 4
 
 
