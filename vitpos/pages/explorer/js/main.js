@@ -1,0 +1,3 @@
+'use strict';
+document.getElementById('facts').textContent =
+  JSON.stringify(JSON.parse(document.getElementById('meta').textContent), null, 1);
