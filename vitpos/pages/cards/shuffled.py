@@ -1,13 +1,15 @@
 """What position alone does: on images whose patches lie in random places, each its own way.
 
 The kernel and the mean tokens are those of the probes `kernel` and `similarity`, whose definitions
-these are; `strength` and `floor` are numbers of the former, layer by layer.
+these are; `strength` and `floor` are numbers of the former, layer by layer. A token and itself
+share their content whatever the place, so at no offset the kernel is not a number here.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vitpos.pages.coded import Coded, cosines, signed
@@ -56,7 +58,8 @@ def shuffled(one: Opened) -> dict[str, Any]:
 
 def kernel(heard: Heard, images: int) -> dict[str, Any]:
     """The mean logit of pairs by offset, how much of it is position, and what chance makes."""
-    maps = [places.by_offset(m.mean, heard.grid) for m in heard.logits]
+    away = places.others(heard.grid, heard.logits[0].mean.device)
+    maps = [places.by_offset(m.mean.where(away, torch.nan), heard.grid) for m in heard.logits]
     parts = [strength(m, heard) for m in heard.logits]
     return {
         "values": signed(np.stack([x.cpu().numpy() for x in maps])),
@@ -71,7 +74,7 @@ def strength(logits: Moments, heard: Heard) -> tuple[float | None, float | None]
     """Root mean squares over pairs of different cells: beyond chance, and of chance."""
     away = places.others(heard.grid, logits.mean.device)
     square, chance = (
-        float(x.where(away, x.new_tensor(float("nan"))).nanmean())
+        float(x.where(away, torch.nan).nanmean())
         for x in (logits.mean.square(), logits.error)
     )
     if not np.isfinite([square, chance]).all():
