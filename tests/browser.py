@@ -74,8 +74,8 @@ class Browser:
         """Shows a file, with `state` behind the #, until its pictures are there.
 
         `size` is the viewport in pixels, `dark` and `still` what the reader prefers of colours and
-        of motion, `before` runs in front of the scripts of the page. Nobody waits for `window.__ready`
-        without `scripts`, nor where it is known that the page will not be `ready`.
+        of motion, `before` runs in front of the scripts of the page. Nobody waits for
+        `window.__ready` without `scripts`, nor where the page will never be `ready`.
         """
         self.driver.get("about:blank")  # else another # of the same file would not load it again
         self.set("Emulation.setScriptExecutionDisabled", value=not scripts)
