@@ -15,7 +15,7 @@ HOMES = {
         f"terminal/{name}" for name in ("benches", "scoreboard", "screen", "standings", "watches")
     },
     "scipy": {"statistics"},
-    "tensorboard": {"boards/board", "boards/events", "boards/serve"},
+    "tensorboard": {f"boards/{name}" for name in ("board", "events", "positions", "serve")},
     "submitit": {"sweeps/launchers/slurm"},
     "ray": {"sweeps/launchers/ray"},
     "torchvision": {"bench/usual_script"},  # else found by name, when a data set asks for it
