@@ -24,10 +24,12 @@ HOMES = {
     "liger_kernel": set(),
     "transformers": set(),
     "matplotlib": {"plots"},
+    "jinja2": {"pages"},
     "pandas": {"frames"},
     "triton": {"kernels"},
 }
-SHARED = ("_hydra", "kernels", "oracles", "plots", "statistics")  # folders that are one home
+# Folders that are one home
+SHARED = ("_hydra", "kernels", "oracles", "pages", "plots", "statistics")
 REFERENCES = "oracles"  # may import all others, each inside the function that asks it
 BANNED = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 BARE = {"eval", "exec", "compile"}  # as methods they are torch's and `re`'s

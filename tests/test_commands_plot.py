@@ -81,7 +81,7 @@ def test_without_matplotlib_says_how_to_get_it(tmp_path):
     assert done.returncode == 2
     assert done.stderr == (
         "error: pictures need matplotlib, which is not installed\n"
-        "hint: pip install 'vitpos[plots]'\n"
+        "hint: pip install matplotlib\n"
     )
 
 

@@ -17,6 +17,7 @@ from vitpos.cli.arguments import (
     Metric,
     Paths,
     Picture,
+    PlainLetters,
     RunPath,
     Where,
     complete_runs,
@@ -25,13 +26,19 @@ from vitpos.plain import say
 
 
 @app.command()
-def show(path: RunPath, json: Json = False) -> None:
-    """Show one run: its result, its cost, its origin."""
+def show(path: RunPath, json: Json = False, plain: PlainLetters = False) -> None:
+    """Show one run: its result, its cost, its origin, and what its position looks like."""
     from vitpos import overview
     from vitpos.plain import json_text
 
     facts = overview.facts(path)
-    say(json_text(facts) if json else "\n".join(overview.lines(facts)))
+    if json:
+        say(json_text(facts))
+    else:
+        from vitpos.listing import columns
+        from vitpos.terminal.sketch import style
+
+        say("\n".join(overview.lines(facts, columns(), style(plain=plain))))
     overview.complain(facts)
 
 

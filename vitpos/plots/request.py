@@ -49,7 +49,7 @@ def wanted(what: str | None, against: str | None, form: str, folder: Path | None
         import_module("matplotlib")
     except ImportError as error:
         message = "pictures need matplotlib, which is not installed"
-        raise BadInput(message, "pip install 'vitpos[plots]'") from error
+        raise BadInput(message, "pip install matplotlib") from error
     return found
 
 
