@@ -31,7 +31,7 @@ def of_layer(position: PositionEmbedding, site: Site) -> Layer:
     """The views of one layer by the names of their arrays, each with its grid."""
     grid = (site.grid.rows, site.grid.cols)
     return {
-        f"{name}/layer{site.layer}": (np.array(view.detach().float().cpu(), order="C"), grid)
+        f"{name}/layer{site.layer}": (view.float().cpu().clone().contiguous().numpy(), grid)
         for name, view in position.views(site).items()
     }
 

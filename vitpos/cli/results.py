@@ -93,7 +93,7 @@ def plot(
         str | None,
         typer.Option(
             metavar="WHAT,WHAT",
-            help="curves, seeds, pareto, resolution; of probes: resize, canvas, patch.",
+            help="curves, seeds, pareto, resolution, position; of probes: resize, canvas, patch.",
         ),
     ] = None,
     metric: Metric = None,

@@ -16,38 +16,37 @@ from vitpos.terminal.sparks import Axis, axis, sparkline, whisker
 NAME, SHORTEST = 24, 8  # columns of a name, at most and at least
 CURVE, LEAST = 12, 16  # columns of a learning curve; of an axis, at least
 WIDEST = 80  # columns of an axis: more say no more
+ROOMY = 72  # columns from which on there is room for curves
 MOST = 50  # arms that are drawn, and runs of them all whose curves are read
 RUNS = 500
 GAP = "  "
 
 
-def strips(sheet: Sheet, rows: Sequence[Row], most: int, tones: Sequence[str]) -> list[str]:
-    """The lines of some arms that are compared; none for fewer than two, or for very many.
-
-    `tones` are what colours the arm of each row, or nothing.
-    """
-    drawn = [(row, tone) for row, tone in zip(rows, tones, strict=True) if row.mean is not None]
+def strips(sheet: Sheet, rows: Sequence[Row], most: int) -> list[str]:
+    """The lines of some arms that are compared; none for fewer than two, or for very many."""
+    drawn = [row for row in rows if row.mean is not None]
     if not 2 <= len(drawn) <= MOST:
         return []
-    names = min(NAME, max(width(visible(row.label)) for row, _ in drawn), most // 3)
+    names = min(NAME, max(width(visible(row.label)) for row in drawn), most // 3)
     names = max(SHORTEST, names)
-    curves = learning([row for row, _ in drawn], sheet) if most >= 72 else {}
+    curves = learning(drawn, sheet) if most >= ROOMY else {}
     room = most - names - len(GAP) - (CURVE + len(GAP) if curves else 0)
     if room < LEAST:
         return []
-    along = axis(numbers([row for row, _ in drawn]), min(WIDEST, room))
-    lines = [heading(sheet, along, names, bool(curves), most)]
-    for row, tone in drawn:
-        base = sheet.base(row)
-        mark = base.mean if base is not None and base is not row else None
-        text = whisker(along, row.values.values(), row.mean or 0.0, row.interval, mark)
+    along = axis(numbers(drawn), min(WIDEST, room))
+    lines = [heading(sheet, along, names)]
+    for row in drawn:
         curve = f"{GAP}{curves.get(row.label, '')}" if curves else ""
         name = shortened(visible(row.label), names)
-        lines.append(f"{name}{GAP}{tone}{text}{PLAIN if tone else ''}{curve}".rstrip())
-    return [*lines, *legend(sheet, bool(curves), most)]
+        lines.append(f"{name}{GAP}{line(sheet, row, along)}{curve}".rstrip())
+    return [*lines, *legend(has_curves=bool(curves), most=most)]
 
 
-PLAIN = "\x1b[0m"
+def line(sheet: Sheet, row: Row, along: Axis) -> str:
+    """One arm; the mean of its baseline is marked."""
+    base = sheet.base(row)
+    mark = base.mean if base is not None and base is not row else None
+    return whisker(along, row.values.values(), row.mean or 0.0, row.interval, mark)
 
 
 def numbers(rows: Sequence[Row]) -> list[float]:
@@ -57,20 +56,23 @@ def numbers(rows: Sequence[Row]) -> list[float]:
     return found + [end for row in rows if row.interval for end in row.interval]
 
 
-def heading(sheet: Sheet, along: Axis, names: int, curves: bool, most: int) -> str:
+def heading(sheet: Sheet, along: Axis, names: int) -> str:
     """The ends of the axis, above the first and the last of its columns."""
+    low, high = (end(sheet, value) for value in (along.low, along.high))
+    between = along.width - len(low) - len(high)
+    return f"{' ' * names}{GAP}{low}{' ' * max(1, between)}{high}"
+
+
+def end(sheet: Sheet, value: float) -> str:
+    """A value at an end of the axis."""
     places = 2 if sheet.scale.unit else 4
-    low, high = (scaled(sheet.scale, end, places) for end in (along.low, along.high))
-    unit = f" {sheet.scale.unit}" if sheet.scale.unit else ""
-    between = along.width - len(low) - len(high) - len(unit)
-    ends = f"{low}{' ' * max(1, between)}{high}{unit}"
-    return f"{' ' * names}{GAP}{ends}".rstrip()
+    return f"{scaled(sheet.scale, value, places)} {sheet.scale.unit}".rstrip()
 
 
-def legend(sheet: Sheet, curves: bool, most: int) -> list[str]:
+def legend(*, has_curves: bool, most: int) -> list[str]:
     """What the signs mean."""
-    said = ["● mean", "├─┤ its 95% interval", "· seed", "┊ baseline"]
-    said += ["right: validation while learning"] if curves else []
+    said = ["● mean", "├─┤ its 95% interval", "· a seed", "┊ the baseline's mean"]
+    said += ["on the right: validation while learning"] if has_curves else []
     lines = [""]
     for text in said:
         more = f"{lines[-1]}, {text}" if lines[-1] else text

@@ -56,7 +56,7 @@ def render(
         lines.append("")
         if not asked:
             chosen = [sheet.answer.rows[row] for row in rows]
-            drawn = strips(sheet, chosen, width, [TONES.get(tones[row], "") for row in rows])
+            drawn = strips(sheet, chosen, width)
             lines += [*drawn, ""] if drawn else []
     if left_out:
         names = ", ".join(left_out)

@@ -78,7 +78,9 @@ def page(
     """The whole file as text; pictures that it has no room for are left out, and it says so."""
     sheet = Sheet(answer)
     drawn = charts.charts(answer)
-    every = [shown(sheet, card) for card in cards]
+    places = {row.label: place for place, row in enumerate(answer.rows)}
+    best_first = sorted(cards, key=lambda card: places.get(str(card["name"]), len(places)))
+    every = [shown(sheet, card) for card in best_first]
     filled = columns.filled(sheet, None, timings=True)
     parts: dict[str, Any] = {
         "title": title or Scene(answer).study,
