@@ -18,6 +18,7 @@ from vitpos.cli.arguments import (
     Paths,
     Picture,
     Plugins,
+    PlainLetters,
     RunPath,
     Where,
     complete_runs,
@@ -26,13 +27,19 @@ from vitpos.plain import say
 
 
 @app.command()
-def show(path: RunPath, json: Json = False) -> None:
-    """Show one run: its result, its cost, its origin."""
+def show(path: RunPath, json: Json = False, plain: PlainLetters = False) -> None:
+    """Show one run: its result, its cost, its origin, and what its position looks like."""
     from vitpos import overview
     from vitpos.plain import json_text
 
     facts = overview.facts(path)
-    say(json_text(facts) if json else "\n".join(overview.lines(facts)))
+    if json:
+        say(json_text(facts))
+    else:
+        from vitpos.listing import columns
+        from vitpos.terminal.sketch import style
+
+        say("\n".join(overview.lines(facts, columns(), style(plain=plain))))
     overview.complain(facts)
 
 
@@ -87,7 +94,7 @@ def plot(
         str | None,
         typer.Option(
             metavar="WHAT,WHAT",
-            help="curves, seeds, pareto, resolution; of probes: resize, canvas, patch.",
+            help="curves, seeds, pareto, resolution, position; of probes: resize, canvas, patch.",
         ),
     ] = None,
     metric: Metric = None,
@@ -137,7 +144,7 @@ def report(
         str | None,
         typer.Option(
             metavar="PAGE,PAGE",
-            help="explorer: explorer.html; appendix: report.md, for a paper. Else: explorer.",
+            help="report, explorer, appendix (Markdown for a paper); else report,explorer.",
         ),
     ] = None,
     output: Annotated[
@@ -150,7 +157,7 @@ def report(
     allow: Allow = None,
     plugin: Plugins = None,
 ) -> None:
-    """Write what runs have to show as pages that need no network: real tokens, maps, attention."""
+    """Write report.html, to print, and explorer.html, to try: pages that need no network."""
     from vitpos import catalogue
     from vitpos.terminal.screen import watching
 

@@ -16,6 +16,7 @@ from vitpos.durable import disk_errors, make_folder, write
 from vitpos.errors import BadData, BadInput, BadRun, UserError
 from vitpos.memory import resources
 from vitpos.pages import explorer, gathering, ladder
+from vitpos.pages import report as printed
 from vitpos.pages.cards.card import PARTS, card
 from vitpos.pages.cards.words import kinds
 from vitpos.pages.gathering import Gathered, Shown
@@ -27,8 +28,12 @@ from vitpos.probes.pace import Pace
 from vitpos.probes.running import Note
 from vitpos.signals import Stop
 
-PAGES = {"explorer": "explorer.html", "appendix": "report.md"}  # and the names of their files
-USUAL = ("explorer",)
+PAGES = {  # and the names of their files
+    "report": "report.html",
+    "explorer": "explorer.html",
+    "appendix": "report.md",
+}
+USUAL = ("report", "explorer")
 FORMAT = 1
 MEGA = 1_000_000
 
@@ -91,12 +96,22 @@ def pages(paths: Sequence[Path], asked: Asked, report: Report, note: Note) -> li
         gathered = gathering.gather(paths, asked.allow)
         writable(folder, folder / PAGES[wanted[0]], make=asked.output is not None)
         found = cards(gathered, gathering.title(paths), asked, report, note)
-        write(folder / PAGES["explorer"], explored(found, asked).encode())
+        written(found, asked, folder, wanted)
     if "appendix" in wanted:
         with disk_errors(folder):
             make_folder(folder)
         reporting.write_report(paths, asked.allow, folder / PAGES["appendix"])
     return [folder / PAGES[name] for name in wanted]
+
+
+def written(found: Cards, asked: Asked, folder: Path, wanted: Sequence[str]) -> None:
+    """The pages that are made of cards."""
+    if "report" in wanted:
+        path = folder / PAGES["report"]
+        shown = found.gathered.answer, found.arms, path
+        printed.write(*shown, title=found.title, left_out=found.left_out)
+    if "explorer" in wanted:
+        write(folder / PAGES["explorer"], explored(found, asked).encode())
 
 
 def writable(folder: Path, file: Path, *, make: bool) -> None:
