@@ -23,7 +23,8 @@ def test_a_sign_costs_no_more_than_half_a_step(values: list[float]) -> None:
     there = np.isfinite(x)
 
     assert found.low == -found.high
-    assert found.codes[-1] == 127 and found.values()[-1] == 0
+    assert found.codes[-1] == 127
+    assert found.values()[-1] == 0
     assert ((found.codes == 255) == ~there).all()
     assert np.abs(found.values() - x)[there].max() <= found.high / 254 * (1 + 1e-3)
 
@@ -36,7 +37,9 @@ def test_without_a_sign_the_ends_are_the_range(values: list[float]) -> None:
     there = np.isfinite(x)
     step = (found.high - found.low) / 254
 
-    assert np.abs(found.values() - x)[there].max(initial=0) <= 0.51 * step + 1e-5 * abs(x[there]).max(initial=0)
+    assert np.abs(found.values() - x)[there].max(initial=0) <= 0.51 * step + 1e-5 * abs(
+        x[there]
+    ).max(initial=0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))

@@ -74,8 +74,7 @@ def strength(logits: Moments, heard: Heard) -> tuple[float | None, float | None]
     """Root mean squares over pairs of different cells: beyond chance, and of chance."""
     away = places.others(heard.grid, logits.mean.device)
     square, chance = (
-        float(x.where(away, torch.nan).nanmean())
-        for x in (logits.mean.square(), logits.error)
+        float(x.where(away, torch.nan).nanmean()) for x in (logits.mean.square(), logits.error)
     )
     if not np.isfinite([square, chance]).all():
         return None, None
