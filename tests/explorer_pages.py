@@ -104,7 +104,7 @@ def palettes() -> dict[str, str]:
     """Both, as the payload has them."""
     ends = {"cividis": (CIVIDIS, 256), "PuOr": (PUOR, 255)}
     return {
-        name: palette.paint(np.arange(count, dtype=np.float64), 0, count - 1).tobytes().hex()
+        name: palette.paint(np.arange(count, dtype=np.float64), 0.0, count - 1.0).tobytes().hex()
         for name, (palette, count) in ends.items()
     }
 
