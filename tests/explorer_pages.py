@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from vitpos.pages import explorer
 from vitpos.pictures import CIVIDIS, PUOR
 
-EXPLORER = Path(__file__).parents[1] / "vitpos" / "pages" / "explorer"
 STEPS, MISSING = 254, 255
 GREY = 128
 Meta = dict[str, Any]
@@ -62,19 +62,17 @@ class Pack:
 
 def written(path: Path, meta: Meta, pack: Pack) -> Path:
     """A page of this payload."""
-    script = "".join(part.read_text("utf-8") for part in sorted((EXPLORER / "js").glob("*.js")))
+    script = explorer.script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = {
-        "title": html.escape(meta["title"]),
-        "style": (EXPLORER / "style.css").read_text("utf-8"),
-        "digest": digest,
-        "meta": json.dumps(meta, allow_nan=False).replace("<", "\\u003c"),
-        "blob": pack.blob(),
-        "script": script,
-    }
-    page = (EXPLORER / "template.html").read_text("utf-8")
-    names = re.compile(r"\{\{ (" + "|".join(parts) + r") \}\}")
-    path.write_text(names.sub(lambda found: parts[found[1]], page), "utf-8")
+    text = explorer.template().render(
+        title=html.escape(meta["title"]),
+        style=explorer.read("style.css"),
+        digest=digest,
+        meta=json.dumps(meta, allow_nan=False).replace("<", "\\u003c"),
+        blob=pack.blob(),
+        script=script,
+    )
+    path.write_text(text, "utf-8")
     return path
 
 
@@ -343,6 +341,7 @@ class World:
                     "probabilities": [[0.7, 0.2, 0.1]] * self.images,
                 },
                 "later": [],
+                "similarity_of": [-1, *layers],
                 "similarity": self.pack.cosines(
                     np.clip(self.normal(self.depth + 1, self.cells, self.cells), -1, 1)
                 ),

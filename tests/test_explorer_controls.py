@@ -88,7 +88,7 @@ def test_an_odd_link_shows_what_there_is(browser, page, state):
     shown = browser.run(SHOWN)
 
     assert shown["strategy"] == "learned"
-    assert (shown["patch"], shown["layer"], shown["head"]) == ("0", "0", "-1")
+    assert (shown["patch"], shown["layer"], shown["head"]) == ("6", "0", "-1")
     assert shown["time"] == "now"
     assert browser.trouble() == []
 
@@ -120,7 +120,7 @@ def test_arrows_move_the_patch_and_the_page_says_so(browser, page):
     """Home and End go to the ends of a row; at the border it stays."""
     from selenium.webdriver.common.keys import Keys
 
-    browser.open(page)
+    browser.open(page, "patch=0")
     browser.run("document.querySelector('#patches [tabindex=\"0\"]').focus()")
     said = []
     for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.END, Keys.ARROW_RIGHT, Keys.HOME):
@@ -166,7 +166,7 @@ def test_arrows_choose_inside_each_group(browser, page):
         )
 
         assert at == [1, 1]
-    assert link(browser) == {"step": "1", "image": "1", "strategy": "bias"}
+    assert {"step": "1", "image": "1", "strategy": "bias"}.items() <= link(browser).items()
 
 
 def test_reads_values_by_keys(browser, page):
@@ -184,7 +184,7 @@ def test_reads_values_by_keys(browser, page):
     )
     browser.press(Keys.ENTER)
 
-    number = told.rpartition(": ")[2].removesuffix(" cosine").replace("\u2212", "-")
+    number = told.rpartition(": ")[2].removesuffix(" (cosine)").replace("\u2212", "-")
     assert told.startswith("patch 5 (row 1, column 1): ")
     assert float(number) == pytest.approx(value, rel=5e-3, abs=1e-9)
     assert link(browser)["patch"] == "5"
@@ -219,7 +219,7 @@ def test_follows_training_with_the_slider(browser, page):
         browser.press(key)
         said.append(browser.run("return document.getElementById('time-words').textContent"))
 
-    assert said == ["at initialisation", "after epoch 1 (step 10)", "now, after training"]
+    assert said == ["at initialisation", "after epoch 1 (step 10)", "now"]
 
 
 def test_tells_what_becomes_of_n_with_other_patches(browser, page):
@@ -238,4 +238,4 @@ def test_tells_what_becomes_of_n_with_other_patches(browser, page):
         ["4 × 4", "3 × 4", "12", "13"],
     ]
     assert "If patches had 2 × 2 pixels: 48" in caption
-    assert link(browser) == {"step": "1", "cut": "2"}
+    assert {"step": "1", "cut": "2"}.items() <= link(browser).items()

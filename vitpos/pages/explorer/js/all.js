@@ -1,6 +1,9 @@
 'use strict';
 // All strategies of the file: every seed as a dot, their numbers, and where each card is from.
 
+const PROVENANCE = ['run', 'seed', 'epochs', 'step', 'device', 'precision', 'vitpos', 'commit', 'tree',
+  'checkpoint', 'digest'];
+
 function buildAll() {
   panel('strategy', drawSeeds);
   panel('strategy', drawAllArms);
@@ -33,9 +36,9 @@ function stripOfSeeds(shown, metric) {
   const [low, high] = spread(all);
   const longest = Math.max(...shown.map(({name}) => name.length));
   return chart('seeds', {
-    caption: `${metric} of every seed`,
+    caption: `${metricWords(metric)} of every seed`,
     height: 66 + 24 * shown.length, left: Math.min(190, 24 + 7.2 * longest), widest: 1100,
-    x: {label: metric, low, high, words: told},
+    x: {label: metricWords(metric), low, high, words: value => told(value).replace(/0 %$/, ' %')},
     y: {label: '', low: -0.5, high: shown.length - 0.5, ticks: shown.map((_, i) => row(i)),
       words: at => shorten(shown[row(at)].name, 24)},
     series: [
@@ -62,7 +65,7 @@ function drawAllArms() {
   const rows = ranked().map(one => {
     const {results = {}, cost = {}} = one;
     const range = isNumber(results.low)
-      ? `${sayMetric(results.metric, results.low)} to ${sayMetric(results.metric, results.high)}`
+      ? `${sayMetric(results.metric, results.low).replace(' %', '')} to ${sayMetric(results.metric, results.high)}`
       : 'too few seeds';
     const cells = [one.kind || one.family, sayMetric(results.metric, results.mean), range,
       sayCount(results.n), sayCount(cost.params_embedding), sayCount(cost.params),
@@ -82,10 +85,13 @@ function drawAllArms() {
 function drawSources() {
   const one = arm();
   const here = frame();
-  const told = Object.entries(one.provenance ?? {}).map(([name, value]) => [name, sayFact(value)]);
+  const known = one.provenance ?? {};
+  const names = [...PROVENANCE.filter(name => name in known),
+    ...Object.keys(known).filter(name => !PROVENANCE.includes(name))];
   rebuild(byId('sources'), definitions([
-    ['shown', 'the finished run with the lowest seed'], ...told,
-    ['data', `${here.dataset}, digest ${here.digest}`], ['made by', payload.meta.made_by],
+    ['shown', 'the finished run with the lowest seed'],
+    ...names.map(name => [name === 'digest' ? 'data' : name, sayFact(known[name])]),
+    ['data set', `${here.dataset} (${here.name})`], ['made by', payload.meta.made_by],
   ]));
   const missing = [...(payload.meta.left_out ?? []),
     ...arms().flatMap(({name, missing: gone}) => (gone ?? []).map(text => `${name}: ${text}`))];

@@ -52,7 +52,7 @@ function atlas(name, one, told) {
 }
 
 function atlasCell({width, height}) {
-  const side = Math.max(1, Math.min(10, Math.floor(420 / Math.max(width, height))));
+  const side = Math.max(1, Math.min(16, Math.floor(400 / Math.max(width, height))));
   return [side, side];
 }
 

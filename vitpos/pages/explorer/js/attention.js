@@ -10,7 +10,7 @@ const RUNGS = {
 };
 
 function buildAttention() {
-  panel('strategy image patch layer head query range', drawAttention);
+  panel('strategy image patch layer head query', drawAttention);
   panel('strategy layer', drawReach);
 }
 
@@ -98,11 +98,10 @@ function attentionMap(one, found, {token}) {
   const weights = weightsOf(found, Math.min(state.layer, found.layers - 1));
   const cells = weights.subarray(first);
   const grid = onTheGrid(here);
-  const high = state.range === 'own' ? extent(cells)[1] : extentOfCells(found, first);
   return picture('attention', {
     ...grid, caption: `Layer ${chosenLayer(one)}, ${attentionHeads(one)}: where ${tokenNames(here)[token]} looks`,
-    note: notesOfWeights(here, weights, first), values: cells, low: 0, high, palette: 'cividis',
-    unit: 'of the attention', cell: cellFor(grid.width, grid.height, 280),
+    note: notesOfWeights(here, weights, first), values: cells, low: 0, high: extent(cells)[1], palette: 'cividis',
+    unit: 'weight', cell: cellFor(grid.width, grid.height, 280),
     marks: [...grid.marks, ...(token >= first ? [queryMark(here, token - first)] : [])],
   });
 }
@@ -114,15 +113,6 @@ function attentionHeads({attention}) {
 
 function queryMark({grid: [, cols]}, cell) {
   return {col: cell % cols, row: Math.floor(cell / cols), kind: 'query'};
-}
-
-/** The largest weight of any layer and head: colours then compare. */
-function extentOfCells({values, tokens}, first) {
-  let high = 0;
-  for (let i = 0; i < values.length; i++) {
-    if (i % tokens >= first && values[i] > high) high = values[i];
-  }
-  return high;
 }
 
 function notesOfWeights(here, weights, first) {
@@ -146,7 +136,7 @@ function attentionAtlas(one, {values, layers, heads, tokens}, {token}) {
   return atlas('attentions', one, {
     caption: `All layers (down) and heads (across): where ${tokenNames(here)[token]} looks`,
     values: cells, shape: [layers, heads, rows, cols], layers: one.attention.layers ?? layersOf(one),
-    low: 0, high: extent(cells)[1], palette: 'cividis', unit: 'of the attention',
+    low: 0, high: extent(cells)[1], palette: 'cividis', unit: 'weight',
     words: (row, col) => place(col, row),
   });
 }

@@ -142,7 +142,7 @@ function rulesOf({rules = []}, area) {
 }
 
 function barsOf({bars = []}, area) {
-  return bars.map(({y, low, high}) => shape('path', {class: 'bar',
+  return bars.map(({y, low, high}) => shape('path', {class: 'interval',
     d: `M${area.x(low)} ${area.y(y)}H${area.x(high)}`}));
 }
 

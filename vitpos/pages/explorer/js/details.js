@@ -22,9 +22,20 @@ function detailsOf(one) {
       ['Network', networkWords(here)],
       ['Parameters', `${sayCount(cost.params)}, of which position has ${sayCount(cost.params_embedding)}`],
       ['Operations', `${saySize(cost.flops_per_image)} FLOPs for an image`],
-      ...probesOf(one.probes ?? {}),
     ]),
+    probesOf(one),
   ];
+}
+
+/** What is known of the answer at other sizes of the image, and of position, in a list to open. */
+function probesOf({probes = {}}) {
+  const numbers = flatNumbers(probes.numbers ?? {});
+  if (!numbers.length) return null;
+  return make('details', {class: 'numbers'},
+    make('summary', {}, `${counted(numbers.length, 'number')} that probes have measured`),
+    make('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Measured by probes'},
+      make('table', {}, make('tbody', {}, numbers.map(([name, value]) => make('tr', {},
+        make('th', {scope: 'row'}, name), make('td', {}, say(value, 4))))))));
 }
 
 /** z0 = [x_class; x_p1 E; x_p2 E; ...] + E_pos, as far as it holds for this run. */
@@ -44,12 +55,11 @@ function networkWords(here) {
     + `read by ${here.pool}`;
 }
 
-/** Whatever has been measured of a run, flat: `resolution / 56 px`. */
-function probesOf(probes, before = '') {
+/** Numbers by name, however deep. */
+function flatNumbers(probes, before = '') {
   return Object.entries(probes).flatMap(([key, value]) => {
     const name = before ? `${before}, ${key}` : key;
-    if (isNumber(value)) return [[name, say(value, 4)]];
-    if (typeof value === 'string') return [[name, value]];
-    return value && typeof value === 'object' ? probesOf(value, name) : [];
+    if (isNumber(value)) return [[name, value]];
+    return value && typeof value === 'object' ? flatNumbers(value, name) : [];
   });
 }

@@ -34,18 +34,18 @@ function chartsOf(one) {
   return {pictures: shown, missing};
 }
 
-/** Similarities of the strategy's own vectors, or else of what enters the first block. */
+/** Similarities of the strategy's own vectors, or else of the mean tokens after the layer. */
 function similarityByOffset(one) {
   const table = one.objects.find(({kind, similarity}) => kind === 'table' && similarity);
-  const grid = table?.grid ?? frameOf(one).grid;
-  const matrixOfCosines = table ? table.similarity : one.similarity;
-  if (!matrixOfCosines) return null;
-  const after = Math.min(state.layer + 1, matrixOfCosines.shape[0] - 1);
-  const values = table ? valuesOf(table.similarity) : valuesOf(one.similarity, after);
-  return {
-    what: table ? 'position vectors' : `mean tokens after block ${chosenLayer(one)}`,
-    unit: 'cosine', label: 'cosine', offsets: meansByOffset(values, grid),
-  };
+  if (table) {
+    const grid = table.grid ?? frameOf(one).grid;
+    return {what: 'position vectors', label: 'cosine',
+      offsets: meansByOffset(valuesOf(table.similarity), grid)};
+  }
+  if (!one.similarity) return null;
+  const {at, block} = nearestBlock(one, chosenLayer(one));
+  return {what: block === ENTERING ? 'mean tokens that enter' : `mean tokens after block ${block}`,
+    label: 'cosine', offsets: meansByOffset(valuesOf(one.similarity, at), frameOf(one).grid)};
 }
 
 function kernelByOffset(one) {
@@ -55,8 +55,7 @@ function kernelByOffset(one) {
   const values = turned(mapOf(array, state.layer));
   const offsets = Array.from(values, (value, i) => ({value,
     down: Math.floor(i / width) - (height - 1) / 2, right: (i % width) - (width - 1) / 2}));
-  return {what: `kernel of layer ${chosenLayer(one)}, ${headWords(heads)}`, unit: 'logit',
-    label: 'mean logit', offsets: offsets.filter(({value}) => isNumber(value))};
+  return {what: `kernel of layer ${chosenLayer(one)}, ${headWords(heads)}`, label: 'mean logit', offsets: offsets.filter(({value}) => isNumber(value))};
 }
 
 /** The mean over all pairs of cells with the same offset: from the first to the second. */

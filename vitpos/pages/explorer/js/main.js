@@ -29,6 +29,7 @@ function build() {
   buildStrategies();
   buildObjects();
   buildMeasured();
+  buildSizes();
   buildDirection();
   buildAttention();
   buildVersus();

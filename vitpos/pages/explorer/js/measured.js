@@ -2,6 +2,9 @@
 // What every strategy has, measured on images whose patches are shuffled: there content has no
 // place, so what is left is position. The kernel of attention, and how alike places become.
 
+const MEETS_ITSELF = 'left out, for a token meets its own content there';
+const ENTERING = -1; // in the place of the number of a block
+
 function buildMeasured() {
   panel('strategy layer head range', drawKernel);
   panel('strategy patch layer range', drawSimilarity);
@@ -27,10 +30,10 @@ function drawKernel() {
       width, height, values, ...shared, ...own, cell: cellFor(width, height, 280),
       place: (col, row) => offsetWords(row, col, height, width),
       marks: [{col: (width - 1) / 2, row: (height - 1) / 2, kind: 'query'}],
-      heads: offsetHeads(height, width),
+      heads: offsetHeads(height, width), unknown: MEETS_ITSELF,
     }),
     atlas('kernels', one, {
-      caption: 'All layers (down) and heads (across)', ...shared,
+      unknown: MEETS_ITSELF, caption: 'All layers (down) and heads (across)', ...shared,
       shape: kernel.values.shape, layers: layersOf(one),
       values: turnedTiles(valuesOf(kernel.values), kernel.values.shape),
       words: (row, col) => offsetWords(row, col, height, width),
@@ -64,12 +67,25 @@ function drawSimilarity() {
   rebuild(byId('similarity-words'), paragraph('The mean token of every place, and how alike it is '
     + 'to that of the chosen patch. Where all are alike (1) the network no longer knows places '
     + 'apart; where near ones are more alike it knows what is near.'));
-  const after = Math.min(state.layer + 1, array.shape[0] - 1);
-  const layer = chosenLayer(one);
+  const [start, after] = [ENTERING, chosenLayer(one)].map(block => nearestBlock(one, block));
   arrange(byId('similarity-pictures'), [
-    tokensAlike('similarity-start', array, 0, `Entering block ${layersOf(one)[0]}`),
-    tokensAlike('similarity', array, after, `After block ${layer}`),
+    start.block === ENTERING
+      && tokensAlike('similarity-start', array, start.at, 'Entering the first block'),
+    after.block !== ENTERING && tokensAlike('similarity', array, after.at, `After block ${after.block}`),
   ]);
+}
+
+/** Blocks after which similarities were kept, and what entered the first one. */
+function blocksOfSimilarity(one) {
+  return one.similarity_of ?? [ENTERING, ...layersOf(one)];
+}
+
+/** The kept block nearest to the one that is asked for. */
+function nearestBlock(one, block) {
+  const kept = blocksOfSimilarity(one);
+  const at = kept.reduce((best, here, i) => (
+    Math.abs(here - block) < Math.abs(kept[best] - block) ? i : best), 0);
+  return {at, block: kept[at]};
 }
 
 function tokensAlike(name, array, at, when) {

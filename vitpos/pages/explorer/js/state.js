@@ -6,7 +6,7 @@ const DEFAULTS = {
   strategy: '', // by name
   versus: '', // the strategy beside it
   image: 0,
-  patch: 0,
+  patch: -1, // the one in the middle
   step: 0,
   layer: 0,
   head: -1, // the mean of all
@@ -92,12 +92,12 @@ function keepPlace(changes) {
 
 /** Whatever does not exist becomes what does. */
 function settle() {
-  if (!arm()) state.strategy = arms()[0].name;
+  if (!arm()) state.strategy = firstShown().name;
   const here = frame();
   const others = arms().filter(one => one !== arm());
   if (!others.includes(other())) state.versus = others.length ? nearest(others).name : '';
   within('image', here.images.length);
-  within('patch', cellsOf(here));
+  if (!(state.patch >= 0 && state.patch < cellsOf(here))) state.patch = middleOf(here);
   within('step', STEPS);
   within('layer', here.depth);
   within('object', arm().objects.length);
@@ -108,6 +108,15 @@ function settle() {
   if (!['auto', 'light', 'dark'].includes(state.theme)) state.theme = 'auto';
   if (!['shared', 'own'].includes(state.range)) state.range = 'shared';
   if (!cutsOf(here).includes(state.cut)) state.cut = 0;
+}
+
+/** The first strategy that has something of its own to show. */
+function firstShown() {
+  return arms().find(({objects}) => objects[0].kind !== 'nothing') ?? arms()[0];
+}
+
+function middleOf({grid: [rows, cols]}) {
+  return Math.floor(rows / 2) * cols + Math.floor(cols / 2);
 }
 
 /** A strategy on the same grid can be subtracted. */

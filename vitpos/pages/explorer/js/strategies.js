@@ -65,7 +65,7 @@ function factsOf(one) {
     ? `95 % interval ${sayMetric(results.metric, results.low)} to ${sayMetric(results.metric, results.high)}`
     : 'too few seeds for an interval';
   return [
-    [results.metric ?? 'result', sayMetric(results.metric, results.mean),
+    [metricWords(results.metric), sayMetric(results.metric, results.mean),
       results.n ? `${counted(results.n, 'seed')}; ${interval}` : null],
     ['position learns', counted(cost.params_embedding ?? NaN, 'number'),
       `of ${sayCount(cost.params)} in the network`],
@@ -85,6 +85,7 @@ function wordsOf(words) {
       ['Acts on', words.acts],
       ['Learns', words.learns],
       ['On a new grid', words.new_grid],
+      ['Also called', words.known_as],
       ['Paper', words.paper],
     ]),
   ];

@@ -8,7 +8,7 @@ function drawTable(thing) {
   const scale = scaleAt(thing, 'now', values);
   const when = timeWords(thing);
   const [cells, dim] = thing.now.shape;
-  const cosines = state.time === 'now'
+  const cosines = state.time === 'now' && thing.similarity
     ? valuesOf(thing.similarity) : cosinesOf(values, cells, dim);
   const told = {thing, grid, values, scale, when, dim, cells, cosines};
   return {

@@ -7,7 +7,7 @@ function timesOf(thing) {
   const past = history.map(({step, epoch}, i) => ({key: `h${i}`, words: stepWords(step, epoch)}));
   const first = start ? [{key: 'start', words: 'at initialisation'}] : [];
   const change = start ? [{key: 'change', words: 'the change since initialisation'}] : [];
-  return [...first, ...past, {key: 'now', words: 'now, after training'}, ...change];
+  return [...first, ...past, {key: 'now', words: 'now'}, ...change];
 }
 
 function stepWords(step, epoch) {
@@ -78,7 +78,8 @@ function drawTimes() {
 function movedWords({kind, moved, start}) {
   if (kind === 'nothing' || kind === 'planes') return '';
   if (isNumber(moved) && moved > 0) {
-    return `Training moved it by ${sayPercent(moved)} of its length at initialisation.`;
+    return moved < 1 ? `Training moved it by ${sayPercent(moved)} of its length at initialisation.`
+      : `Training moved it by ${say(moved)} times its length at initialisation.`;
   }
   if (moved === 0) return 'Nothing of it is learned: it is as it was at initialisation.';
   return start ? 'It was zero at initialisation.' : '';

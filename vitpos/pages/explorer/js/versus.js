@@ -11,6 +11,7 @@ function buildVersus() {
 function drawVersus() {
   const [one, two] = [arm(), other()];
   byId('choose-swap').hidden = !two;
+  byId('versus-source').textContent = two ? sourceOf(two) : '';
   if (!two) {
     rebuild(byId('versus-words'), addedNothing('There is one strategy in this file. Make a report of '
       + 'several runs, and two of them stand here side by side.'));
@@ -23,7 +24,7 @@ function drawVersus() {
     paragraph(`${one.name} and ${two.name} on the same image, patch, layer, head and query, in `
       + `shared colours, and what ${one.name} has more (purple) or less (orange).`),
     resultsPair(one, two)]);
-  arrange(byId('versus-pictures'), rows.map(row => row));
+  arrange(byId('versus-pictures'), rows);
 }
 
 function resultsPair(one, two) {
@@ -31,7 +32,7 @@ function resultsPair(one, two) {
     + `${isNumber(results?.low) ? ` (${sayMetric(results.metric, results.low)} to ${sayMetric(results.metric, results.high)})` : ''}`;
   const metric = one.results?.metric;
   if (!metric || metric !== two.results?.metric) return null;
-  return paragraph(`${metric}: ${told(one)}; ${told(two)}. Whether that is a difference, the table `
+  return paragraph(`${metricWords(metric)}: ${told(one)}; ${told(two)}. Whether that is a difference, the table `
     + 'of the report says: it compares seed by seed.', 'note');
 }
 
@@ -91,9 +92,8 @@ function whyNot(one, two) {
 function similarityPair(one, two) {
   if (!one.similarity || !two.similarity) return null;
   const of = some => {
-    const {similarity} = some;
-    const after = Math.min(state.layer + 1, similarity.shape[0] - 1);
-    return gridPicture(frameOf(some), valuesOf(similarity, after, patchOn(frameOf(some))));
+    const {at} = nearestBlock(some, chosenLayer(some));
+    return gridPicture(frameOf(some), valuesOf(some.similarity, at, patchOn(frameOf(some))));
   };
   const both = [of(one), of(two)];
   return trio('versus-similarity', 'How alike places are to the chosen one, after the chosen layer',
@@ -116,7 +116,7 @@ function kernelPair(one, two) {
     return {width, height, values: turned(mapOf(array, Math.min(state.layer, layers - 1))),
       place: (col, row) => offsetWords(row, col, height, width), heads: offsetHeads(height, width),
       marks: [{col: (width - 1) / 2, row: (height - 1) / 2, kind: 'query'}],
-      cell: cellFor(width, height, 200)};
+      unknown: MEETS_ITSELF, cell: cellFor(width, height, 200)};
   };
   const both = [of(one), of(two)];
   const [low, high] = extent([...both[0].values, ...both[1].values]);
@@ -138,7 +138,7 @@ function attentionPair(one, two) {
   const both = [of(one), of(two)];
   const high = Math.max(...both.map(({values}) => extent(values)[1]));
   return trio('versus-attention', `Attention of the query on this image, ${headWords(one.attention.values.shape[2])}`,
-    whyNot(one, two), both, {low: 0, high, palette: 'cividis', unit: 'of the attention'});
+    whyNot(one, two), both, {low: 0, high, palette: 'cividis', unit: 'weight'});
 }
 
 /** The row of the chosen query, null if it is not there. */
