@@ -35,7 +35,9 @@ class Heard:
         self.tokens[0].add(first.entered[:, first.site.prefix :].double())
         for place, number in enumerate(self.blocks):
             layer = layers[number]
-            logits, _ = layer.between_cells()
+            assert layer.logits is not None
+            p = layer.site.prefix
+            logits = layer.logits[..., p:, p:].double()
             self.logits[place].add(centred(logits, self.grid))
             self.tokens[place + 1].add(layer.cells.double())
 
