@@ -1,19 +1,18 @@
 """A run as its card looks at it: the network now and at the start, and what it is shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from vitpos import build
-from vitpos.data.samples import Report, Samples
-from vitpos.data.shuffle import tile
+from vitpos.data.samples import Report
 from vitpos.embeddings.base import Site
 from vitpos.errors import BadRun
 from vitpos.grid import Grid
-from vitpos.metrics import Exam
 from vitpos.probes import controls, loading
 from vitpos.probes.running import newest
 from vitpos.probes.subject import Subject
@@ -22,7 +21,6 @@ from vitpos.records import Record
 from vitpos.runs import RunFolder
 from vitpos.schema import Run
 from vitpos.shapes import Images
-from vitpos.tasks.asked import asked as question
 from vitpos.vit import ViT
 
 
@@ -36,7 +34,7 @@ class Opened:
     record: Record
     step: int
     sha256: str  # of the checkpoint
-    subject: Subject  # with the test images as the network is shown them: canvases, too
+    subject: Subject
     start: ViT  # as it was before the first step: exactly, for it is drawn by the seed
     blocks: tuple[int, ...]  # those that are shown, numbered from 0 over all stages
     site: Site  # of the first of them
@@ -57,6 +55,19 @@ class Opened:
     def images(self) -> Images:
         """Those that are shown one by one, as the network gets them."""
         return self.subject.images(max(self.chosen) + 1)[list(self.chosen)]
+
+    @property
+    def pixels(self) -> UInt8[Tensor, "images channels height width"]:
+        """The same as they are drawn."""
+        shape = (1, -1, 1, 1)
+        mean, std = (torch.tensor(x).view(shape) for x in (self.subject.mean, self.subject.std))
+        drawn = (self.images.cpu() * std + mean) * 255
+        return drawn.round().clamp(0, 255).to(torch.uint8)
+
+    @property
+    def labels(self) -> list[int]:
+        """What is right of each of them, as one number; -1 where that is none."""
+        return labels_of(self.subject.labels(max(self.chosen) + 1))[list(self.chosen)].tolist()
 
 
 def opened(record: Record, images: int, report: Report, note: Any) -> Opened:
@@ -80,32 +91,13 @@ def looked_at(
     images: int,
 ) -> Opened:
     """The same of a network that is there already."""
-    subject = as_shown(subject, len(classes))
     layers = one(subject.model, subject.images(1))
     blocks = alike(layers)
     if not blocks:
         raise BadRun(f"{record.path}: no block attends to all of a grid")
     site = layers[blocks[0]].site
-    chosen = choice(subject.samples.labels[: subject.limit], images)
+    chosen = choice(labels_of(subject.labels(subject.limit)), images)
     return Opened(record, step, sha256, subject, start, blocks, site, chosen, classes)
-
-
-def as_shown(subject: Subject, classes: int) -> Subject:
-    """The subject with what the network is examined on in the place of images as they lie there."""
-    run = subject.run
-    task = question(run, classes)
-    exam = Exam(
-        subject.samples, subject.mean, subject.std, subject.machine,
-        shuffle=tile(run.patch), task=task,
-    )  # fmt: skip
-    if exam.scene is None and not run.patch.shuffle:
-        return subject
-    count = min(subject.limit, len(subject.samples.labels))
-    images, wanted = exam.shown(torch.arange(count))
-    shape = (1, -1, 1, 1)
-    mean, std = (torch.tensor(x).view(shape) for x in (subject.mean, subject.std))
-    pixels = ((images * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
-    return replace(subject, samples=Samples(pixels, labels_of(wanted)))
 
 
 def labels_of(wanted: Tensor) -> Tensor:

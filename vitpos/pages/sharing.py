@@ -13,7 +13,7 @@ from vitpos.schema import Run, Where
 
 def frame(one: Opened) -> dict[str, Any]:
     """All that a page needs to know before it shows anything of the run itself."""
-    run, pixels = one.run, one.subject.samples.pixels
+    run, pixels = one.run, one.pixels
     height, width = pixels.shape[-2:]
     data = one.record.record["data"]
     trunk = one.subject.model.position.trunk
@@ -35,12 +35,10 @@ def frame(one: Opened) -> dict[str, Any]:
         "task": run.task.kind,
         "classes": answers(run, one.classes),
     }
-    chosen = list(one.chosen)
-    labels = one.subject.samples.labels[chosen].tolist()
-    shown = pixels[chosen].permute(0, 2, 3, 1)
+    shown = pixels.permute(0, 2, 3, 1)
     images = [
         {"index": index, "label": label if label >= 0 else None, "pixels": raw(image)}
-        for index, label, image in zip(chosen, labels, shown, strict=True)
+        for index, label, image in zip(one.chosen, one.labels, shown, strict=True)
     ]
     return facts | {"images": images}
 

@@ -35,7 +35,7 @@ def planes(one: Opened, part: Part) -> Iterator[Object]:
     """The channels that the image, or what a stage reads, gets."""
     if not isinstance(part.now, CoordConv):
         return
-    times = 1 if part.begin else one.subject.samples.pixels.shape[-1] // part.grid.cols
+    times = 1 if part.begin else one.run.image_size // part.grid.cols
     rows, cols = (side * times for side in part.grid)
     values = part.now.channels(rows, cols, torch.device("cpu"))
     yield {
