@@ -36,7 +36,9 @@ def test_without_a_sign_the_ends_are_the_range(values: list[float]) -> None:
     there = np.isfinite(x)
     step = (found.high - found.low) / 254
 
-    assert np.abs(found.values() - x)[there].max(initial=0) <= 0.51 * step + 1e-5 * abs(x[there]).max(initial=0)
+    assert np.abs(found.values() - x)[there].max(initial=0) <= 0.51 * step + 1e-5 * abs(
+        x[there]
+    ).max(initial=0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
