@@ -23,7 +23,8 @@ def test_a_sign_costs_no_more_than_half_a_step(values: list[float]) -> None:
     there = np.isfinite(x)
 
     assert found.low == -found.high
-    assert found.codes[-1] == 127 and found.values()[-1] == 0
+    assert found.codes[-1] == 127
+    assert found.values()[-1] == 0
     assert ((found.codes == 255) == ~there).all()
     assert np.abs(found.values() - x)[there].max() <= found.high / 254 * (1 + 1e-3)
 

@@ -18,6 +18,7 @@ from vitpos.terminal.sparks import sparkline
 from vitpos.words import bytes_words, count_words, others, seconds_words
 
 LABEL = 10  # columns of the words on the left
+TYPED = ("run", "typed", "next")  # words beside which something stands that one may copy
 MACHINE = (
     "device",
     "gpu",
@@ -120,9 +121,9 @@ def lines(run: Mapping[str, Any], width: int | None = None, how: Style = Style.S
 
 
 def labelled(word: str, text: str, width: int | None) -> list[str]:
-    """A word, and beside it a text, over as many lines as it needs."""
+    """A word, and beside it a text, over as many lines as it needs; what one may type is whole."""
     line = f"{word:{LABEL}}{text}"
-    if width is None or len(line) <= width:
+    if width is None or len(line) <= width or word in TYPED:
         return [line]
     indent, options = " " * LABEL, {"break_on_hyphens": False, "break_long_words": False}
     return textwrap.wrap(line, width, subsequent_indent=indent, **options)

@@ -15,6 +15,7 @@ from vitpos.pages.coded import Coded
 from vitpos.pages.payload import Packed, arrays
 
 KINDS = ("heads", "mean", "queries", "prefix", "none")  # of attention, the finest first
+DOUBT = 1.15  # an estimate may be too high by as much
 ROOM = 8  # arrays take at most so many times the budget before they are packed
 SAID = {
     "mean": "Attention is the mean over heads: that of every head would not fit.",
@@ -45,7 +46,7 @@ def fitted(facts: Facts, budget: int, around: int) -> tuple[Facts, Packed]:
     least = 0
     for rung in RUNGS:
         shown = reduced(facts, rung)
-        if around + estimate(shown, sizes) > budget and rung != RUNGS[-1]:
+        if around + estimate(shown, sizes) > DOUBT * budget and rung != RUNGS[-1]:
             continue
         packed = Packed(shown)
         least = around + packed.size

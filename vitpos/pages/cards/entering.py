@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitpos.pages.coded import shares, signed
+from vitpos.pages.coded import magnitude, numbers, shares, signed
 from vitpos.pages.opened import Opened
 from vitpos.probes.trace import Layer, traced
 from vitpos.probes.variance import norms
@@ -29,7 +29,7 @@ def entering(one: Opened) -> dict[str, Any]:
         torch.cat([getattr(layers[first], name) for layers in parts])
         for name in ("before", "entered")
     )
-    bound = max(float(x.abs().max()) for x in (before, entered))
+    bound = max(magnitude(numbers(x)) for x in (before, entered))
     ratios = {n: added([layers[n] for layers in parts]) for n in one.blocks}
     return {
         "added": {

@@ -42,7 +42,7 @@ def maps(part: Part) -> Iterator[dict[str, Any]]:
         "grid": list(part.grid),
         "values": signed(now),
         "means": BY_OFFSET if whole else MIDDLE,
-        "start": signed(start) if moved or moved is None else None,
+        "start": None if moved == 0 else signed(start),
         "moved": moved,
         "other": {
             "grid": list(grid),

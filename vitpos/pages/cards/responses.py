@@ -40,7 +40,7 @@ def responses(part: Part) -> Iterator[dict[str, Any]]:
         "layers": [part.begin + n for n in layers],
         "names": ["mean", "mean magnitude", *(f"channel {c}" for c in shown(channels(part)))],
         "values": signed(now),
-        "start": signed(start) if moved or moved is None else None,
+        "start": None if moved == 0 else signed(start),
         "moved": moved,
     }
 

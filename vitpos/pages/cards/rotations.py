@@ -41,7 +41,7 @@ def rotations(part: Part) -> Iterator[dict[str, Any]]:
         "grid": list(part.grid),
         "frequencies": frequencies(now, part),
         "kernel": signed(kernel, 1.0),
-        "start": signed(before, 1.0) if moved else None,
+        "start": None if moved == 0 else signed(before, 1.0),
         "moved": moved,
         "other": {
             "grid": list(grid),

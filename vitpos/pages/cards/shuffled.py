@@ -35,7 +35,9 @@ class Heard:
         self.tokens[0].add(first.entered[:, first.site.prefix :].double())
         for place, number in enumerate(self.blocks):
             layer = layers[number]
-            logits, _ = layer.between_cells()
+            assert layer.logits is not None
+            p = layer.site.prefix
+            logits = layer.logits[..., p:, p:].double()
             self.logits[place].add(centred(logits, self.grid))
             self.tokens[place + 1].add(layer.cells.double())
 
@@ -74,8 +76,7 @@ def strength(logits: Moments, heard: Heard) -> tuple[float | None, float | None]
     """Root mean squares over pairs of different cells: beyond chance, and of chance."""
     away = places.others(heard.grid, logits.mean.device)
     square, chance = (
-        float(x.where(away, torch.nan).nanmean())
-        for x in (logits.mean.square(), logits.error)
+        float(x.where(away, torch.nan).nanmean()) for x in (logits.mean.square(), logits.error)
     )
     if not np.isfinite([square, chance]).all():
         return None, None

@@ -1,6 +1,7 @@
 """Tables: a vector for every cell, now, at the start, on the way, and on another grid."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from vitpos.probes import places
 from vitpos.shapes import Table
 from vitpos.switches import flat
 
+FLAT = 1e-9  # of the largest singular value: the rest is rounding
 SPREAD = 2.5  # deviations of a principal component from the middle of a colour to its end
 ENDS = {  # what the switch `inject` says, for a title
     "shared": "added before every block",
@@ -73,7 +75,7 @@ def table(one: Opened, part: Part, layer: int, now: Vectors) -> dict[str, Any]:
         "grid": list(part.grid),
         "now": signed(now.cells),
         "prefix": None if now.prefix is None else signed(now.prefix),
-        "start": signed(start.cells) if moved else None,
+        "start": None if moved == 0 else signed(start.cells),
         "moved": moved,
         "history": history(one, f"{part.key}table/layer{layer}"),
         "colours": colours(now.cells),
@@ -96,7 +98,7 @@ def distance(now: Tensor, start: Tensor) -> float | None:
     """How far it moved in training, by the size of where it began; None if that was zero."""
     size = float(start.double().norm())
     moved = float((now.double() - start.double()).norm())
-    if not size:
+    if not size or not isfinite(moved / size):
         return None
     return float(f"{moved / size:.4g}")
 
@@ -126,14 +128,19 @@ def colours(table: Table) -> Coded:
     """The first three principal components as red, green and blue, [cells, 3].
 
     Each is divided by its deviation (whitened), and has the sign that makes its largest loading
-    positive. A table that varies in fewer ways is grey in the rest.
+    positive. A table that varies in fewer ways is grey in the rest, and so are cells whose vectors
+    are no numbers.
     """
-    x = table.detach().cpu().double()
-    x = x - x.mean(0)
-    left, sizes, right = torch.linalg.svd(x, full_matrices=False)
-    count = min(3, int((sizes > 1e-9 * sizes[:1].clamp_min(1e-30)).sum()))
-    largest = right[:count].abs().argmax(dim=1, keepdim=True)
-    signs = right[:count].gather(1, largest).sign()[:, 0]
-    white = torch.zeros(len(x), 3, dtype=torch.float64)
-    white[:, :count] = left[:, :count] * signs * len(x) ** 0.5
+    every = table.detach().cpu().double()
+    there = every.isfinite().all(1)
+    x = every[there] - every[there].mean(0)
+    white = torch.zeros(len(every), 3, dtype=torch.float64)
+    if len(x):
+        left, sizes, right = torch.linalg.svd(x, full_matrices=False)
+        count = min(3, int((sizes > FLAT * sizes[0].clamp_min(1e-30)).sum()))
+        largest = right[:count].abs().argmax(dim=1, keepdim=True)
+        signs = right[:count].gather(1, largest).sign()[:, 0]
+        scores = torch.zeros(len(x), 3, dtype=torch.float64)
+        scores[:, :count] = left[:, :count] * signs * len(x) ** 0.5
+        white[there] = scores
     return raw((127.5 + 127.5 * white / SPREAD).round().clamp(0, 255).to(torch.uint8))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from vitpos.pages.coded import Coded, cosines
+from vitpos.pages.coded import Coded, coded, cosines, rounded
 from vitpos.pages.report import painted
 from vitpos.pages.report.painted import Painted
 
-SMALL, WIDE = 150, 240  # pixels across
+SMALL, WIDE = 150, 220  # pixels across
 BLOCKS, HEADS = 12, 12  # of which maps are shown: of more, some from the first to the last
 
 Card = Mapping[str, Any]
@@ -87,12 +87,16 @@ def way(name: str, one: Object, grid: tuple[int, int]) -> Iterator[Figure]:
 def similar(
     name: str, found: Coded, grid: tuple[int, int], title: str, note: str, weight: int
 ) -> Figure:
-    """A tile for each cell."""
+    """A tile for each cell, in the range of the cosines of different cells."""
     values = found.values().reshape(len(found.codes), -1)
     away = values[~np.eye(len(values), dtype=bool)]
-    span = f"cosines from {low(away):.2f} to {high(away):.2f}"
-    alt = f"{name}, {title.lower()}: tiles of {grid[0]} x {grid[1]} cells, {span}"
-    return Figure(painted.tiles(found, grid, SMALL), title, f"{note}; {span}", alt, weight)
+    ends = rounded(low(away)), rounded(high(away))
+    shown = coded(values, *ends) if ends[0] < ends[1] else found
+    alt = (
+        f"{name}, {title.lower()}: tiles of {grid[0]} x {grid[1]} cells,"
+        f" cosines from {ends[0]:.2f} to {ends[1]:.2f}"
+    )
+    return Figure(painted.tiles(shown, grid, SMALL), title, f"{note}; cosines", alt, weight)
 
 
 def maps(name: str, one: Object) -> Iterator[Figure]:
@@ -177,11 +181,11 @@ def measured(name: str, card: Card) -> Iterator[Figure]:
             note += f"; strongest {max(beyond_chance):.3g}, chance {max(floor):.2g}"
         yield mapped(name, kernel["values"], "Measured kernel", note, kernel, 0)
     similarity = card.get("similarity")
-    if similarity is not None and "values" in kernel:
-        rows, cols = ((side + 1) // 2 for side in kernel["values"].shape[-2:])
+    grid = [(side + 1) // 2 for side in kernel["values"].shape[-2:]] if "values" in kernel else []
+    if similarity is not None and np.prod(grid) == similarity.shape[-1]:
         last = reshaped(similarity, similarity.codes[-1])
         note = "mean token of each cell after the last block"
-        yield similar(name, last, (rows, cols), "Tokens, alike", note, 1)
+        yield similar(name, last, pair(grid), "Tokens, alike", note, 1)
 
 
 KINDS: dict[str, Callable[[str, Object], Iterator[Figure]]] = {

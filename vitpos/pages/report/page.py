@@ -26,7 +26,7 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
     " form-action 'none'"
 )
-FOUND = ("arm", "against", "n", "lost", "mean", "difference", "holm", "verdict", "wins", "rank")
+FOUND = ("arm", "against", "n", "lost", "mean", "difference", "holm", "verdict", "rank")
 SPENT = ("arm", "params", "extra", "position", "flops", "speed", "memory", "time")
 LEFT_OUT = {  # of pictures by their weight, the heaviest first
     4: "what strategies are on another grid",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 220, 120  # of the frame
+WIDTH, HEIGHT = 180, 120  # of the frame
 LEFT, BOTTOM = 34, 22  # beside it and below
 
 
@@ -35,7 +35,7 @@ def distances(name: str, facts: Mapping[str, Any]) -> Dots | None:
         return None
     blocks = facts.get("layers") or list(range(len(pixels)))
     uniform = float(facts["uniform"])
-    most = max(uniform, *(value for heads in pixels for value in heads)) * 1.08
+    most = max(uniform, *(value for heads in pixels for value in heads)) * 1.15
     places = {block: number for number, block in enumerate(blocks)}
     dots = [
         (across(places[block], len(blocks)), up(value, 0.0, most))
@@ -51,7 +51,7 @@ def distances(name: str, facts: Mapping[str, Any]) -> Dots | None:
         dots=tuple(dots),
         x_ticks=tuple((across(places[b], len(blocks)), str(b)) for b in shown),
         y_ticks=tuple((up(v, 0.0, most), f"{v:.3g}") for v in (0.0, uniform)),
-        across=((up(uniform, 0.0, most), "all alike"),),
+        across=((up(uniform, 0.0, most), "attention to all alike"),),
         x="block",
         y="pixels",
     )
