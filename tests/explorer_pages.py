@@ -290,7 +290,7 @@ class World:
         tokens = self.cells + len(self.prefix)
         added = any(found["kind"] == "table" for found in objects)
         before = self.normal(self.images, tokens, self.dim)
-        more = self.normal(1, tokens, self.dim) if added else None
+        more = self.normal(self.images, tokens, self.dim) if added else None
         layers = list(range(self.depth))
         values = (0.9 + 0.02 * self.draw.random(5)).round(4).tolist()
         self.arms.append(

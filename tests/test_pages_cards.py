@@ -56,16 +56,16 @@ def test_distances_are_those_of_the_probe() -> None:
     assert found["uniform"] == wanted.numbers["uniform_distance"]
 
 
-def test_tokens_differ_by_what_is_added() -> None:
-    """Before and with position are in one range, and their difference is the table."""
+def test_what_is_added_to_tokens_is_the_table() -> None:
+    """In a range of its own, to half a step of it; nothing where nothing is added."""
     one = opened("learned1d", pool="cls")
     added = entering(one)["added"]
     table = one.subject.model.position.vectors(one.site).detach().numpy()
-    difference = added["entered"].values() - added["before"].values()
+    difference = added["difference"].values()
 
-    assert added["before"].high == added["entered"].high
-    assert np.abs(difference[:, 1:] - table).max() <= added["before"].high / 100
+    assert np.abs(difference[:, 1:] - table).max() <= 0.51 * added["difference"].high / 127
     assert (difference[:, 0] == 0).all()
+    assert entering(opened("rope2d"))["added"]["difference"] is None
 
 
 def test_answers_are_those_of_the_network() -> None:

@@ -40,7 +40,7 @@ def card(cells: int, layers: int, heads: int, images: int, dim: int = 16) -> dic
         ],
         "similarity": coded.cosines(noise((layers + 1, cells, cells))),
         "similarity_of": list(range(-1, layers)),
-        "added": {n: coded.signed(noise((images, cells, dim))) for n in ("before", "entered")},
+        "added": {n: coded.signed(noise((images, cells, dim))) for n in ("before", "difference")},
         "attention": {
             "heads": heads,
             "layers": list(range(layers)),

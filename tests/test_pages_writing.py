@@ -90,7 +90,7 @@ def test_every_kind_of_network_and_task(kind: str, tmp_path: Path) -> None:
     tokens = rows * cols + len(frame["prefix"])
 
     assert arm["objects"]
-    assert arm["added"]["entered"]["shape"] == [2, tokens, frame["dim"]]
+    assert arm["added"]["before"]["shape"] == [2, tokens, frame["dim"]]
     assert arm["attention"]["values"]["shape"][-1] == tokens
     assert arm["kernel"]["values"]["shape"][2:] == [2 * rows - 1, 2 * cols - 1]
     assert len(frame["images"]) == 2

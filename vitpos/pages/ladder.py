@@ -166,8 +166,8 @@ def ends(card: Card) -> Card:
 def one_image(card: Card) -> Card:
     """Tokens of the first image."""
     added = card["added"]
-    first = {key: added[key].of(slice(0, 1)) for key in ("before", "entered")}
-    return card | {"added": added | first}
+    there = (key for key in ("before", "difference") if added[key] is not None)
+    return card | {"added": added | {key: added[key].of(slice(0, 1)) for key in there}}
 
 
 THINNER = (
@@ -181,7 +181,7 @@ THINNER = (
     Step("What tables and maps were at the start is left out.", in_objects(without("start"))),
     Step("How alike mean tokens are is left out.", without("similarity")),
     Step("Tokens with and without position are left out.",
-         lambda card: card | {"added": card["added"] | {"before": None, "entered": None}}),
+         lambda card: card | {"added": card["added"] | {"before": None, "difference": None}}),
 )  # fmt: skip
 FULL = len(THINNER)
 RUNGS = (

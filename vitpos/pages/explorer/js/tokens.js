@@ -152,17 +152,9 @@ function stepOfPosition() {
 
 /** The vectors added in front of the first block, null where there are none. */
 function whatIsAdded(someArm, before) {
-  const {difference, entered} = someArm.added;
-  if (difference === null) return null;
-  if (difference) {
-    const image = Math.min(state.image, difference.shape[0] - 1);
-    return {...before, values: valuesOf(difference, image), ...limitsOf(difference)};
-  }
-  if (!entered || state.image >= entered.shape[0]) return null;
-  const values = minus(valuesOf(entered, state.image), before.values);
-  const rounding = (entered.high - entered.low + before.high - before.low) / 254;
-  const [low, high] = extent(values);
-  return Math.max(-low, high) <= rounding ? null : {...before, values, ...scaleOf(values, true)};
+  const {difference} = someArm.added;
+  if (!difference) return null;
+  return {...before, values: valuesOf(difference, state.image), ...limitsOf(difference)};
 }
 
 function minus(values, others) {
