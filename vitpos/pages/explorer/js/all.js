@@ -36,7 +36,7 @@ function stripOfSeeds(shown, metric) {
   const [low, high] = spread(all);
   const longest = Math.max(...shown.map(({name}) => name.length));
   return chart('seeds', {
-    caption: `${metricWords(metric)} of every seed`,
+    caption: `${capital(metricWords(metric))} of every seed`,
     height: 66 + 24 * shown.length, left: Math.min(190, 24 + 7.2 * longest), widest: 1100,
     x: {label: metricWords(metric), low, high, words: value => told(value).replace(/0 %$/, ' %')},
     y: {label: '', low: -0.5, high: shown.length - 0.5, ticks: shown.map((_, i) => row(i)),

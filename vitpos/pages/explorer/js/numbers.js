@@ -59,6 +59,10 @@ function sayMetric(name, value) {
   return /accuracy|share|rate/.test(name) ? sayPercent(value, 2) : say(value, 4);
 }
 
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -12,7 +12,7 @@ function stepOfProjection() {
     + `${sayCount(here.dim)} numbers, x_p E. ${projectionWords(here)} `
     + 'It is the same for every patch, so the vector holds what is seen, and not where.')];
   const shown = [picture('step-pixels', {
-    caption: `${cellWords(here, state.patch)} as a row of ${sayCount(numbers)} numbers`,
+    caption: `${capital(cellWords(here, state.patch))} as a row of ${sayCount(numbers)} numbers`,
     width: numbers, height: 1, values: Float64Array.from(patch.pixels), low: 0, high: 255,
     palette: 'cividis', unit: 'brightness', cell: [Math.max(2, Math.floor(600 / numbers)), 28],
     place: col => `number ${col}`,
@@ -188,10 +188,14 @@ function tokensAlone(here, before) {
   ];
 }
 
-/** What is added in front of other blocks. */
+/** What is added in front of other blocks, and inside attention. */
 function laterWords() {
-  const later = arm().later ?? EMPTY_PIECES;
-  if (!later.length) return EMPTY_PIECES;
-  const told = later.map(({layer, norm}) => `block ${layer} (${say(norm)} of their length)`);
-  return [paragraph(`Vectors are added to the tokens in front of other blocks, too: ${told.join(', ')}.`)];
+  const told = ({layer, norm}) => `block ${layer} (${sayPercent(norm)} of their length)`;
+  const {later = EMPTY_PIECES, asked = EMPTY_PIECES} = arm();
+  return [
+    later.length ? paragraph('In front of later blocks something is added to the tokens: '
+      + `${later.map(told).join(', ')}.`) : null,
+    asked.length ? paragraph('Inside attention something is added to what queries and keys are '
+      + `made of: ${asked.map(told).join(', ')}.`) : null,
+  ];
 }

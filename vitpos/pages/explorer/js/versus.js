@@ -32,7 +32,7 @@ function resultsPair(one, two) {
     + `${isNumber(results?.low) ? ` (${sayMetric(results.metric, results.low)} to ${sayMetric(results.metric, results.high)})` : ''}`;
   const metric = one.results?.metric;
   if (!metric || metric !== two.results?.metric) return null;
-  return paragraph(`${metricWords(metric)}: ${told(one)}; ${told(two)}. Whether that is a difference, the table `
+  return paragraph(`${capital(metricWords(metric))}: ${told(one)}; ${told(two)}. Whether that is a difference, the table `
     + 'of the report says: it compares seed by seed.', 'note');
 }
 
