@@ -26,6 +26,7 @@ The modules, in the order data flows through them:
   judged (`judgement`, `readings`, `looks`), who is compared with whom (`matching`, `pairing`), and
   whether that is fair (`circumstances`); `statistics` says what follows, `tables` and `plots` show
   it;
+- `pages` are what runs have to show, each page a file for a browser;
 - `terminal` and `boards` (TensorBoard) show what goes on; `overview`, `diff` and `rerun` are about
   one run or two (`seen` what snapshots show of one), `frames` gives their numbers to notebooks;
 - `palettes` are the colours of `pictures`, of which pages and charts are made;

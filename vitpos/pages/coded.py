@@ -49,7 +49,7 @@ def signed(values: Values, bound: float | None = None) -> Coded:
     """In -high..high, where high is `bound` or the largest magnitude."""
     x = numbers(values)
     high = rounded(magnitude(x) if bound is None else bound)
-    return coded(x, -high, high)
+    return coded(x, 0.0 - high, high)
 
 
 def unsigned(values: Values) -> Coded:
@@ -79,7 +79,7 @@ def raw(values: Values) -> Coded:
 def coded(x: Float[np.ndarray, "..."], low: float, high: float, gamma: float = 1.0) -> Coded:
     """Numbers in a range that is known; what lies beyond it counts as its end."""
     span = high - low
-    middle = 0.5 if low < 0 else 0.0  # of a range that is none
+    middle = 0.5 if low == -high else 0.0  # of a range that is none
     place = (x - low) / span if span > 0 else np.full_like(x, middle)
     codes = np.rint(STEPS * np.clip(place, 0, 1) ** gamma)
     found = np.where(np.isfinite(x), codes, MISSING).astype(np.uint8)
