@@ -30,9 +30,9 @@ function stepOfProjection() {
 
 /** What E reads of a patch: its pixels, and channels that a strategy puts beside them. */
 function numbersOfPatch(one) {
-  const {patch, channels} = frameOf(one);
-  const planes = one.objects.filter(({kind}) => kind === 'planes');
-  return patch ** 2 * planes.reduce((sum, {values}) => sum + values.shape[0], channels);
+  const {patch, channels, size: [height]} = frameOf(one);
+  const planes = one.objects.find(({kind, values}) => kind === 'planes' && values.shape[1] === height);
+  return patch ** 2 * (channels + (planes?.values.shape[0] ?? 0));
 }
 
 function projectionWords(here) {
