@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vitpos.pages.live.listing import Listing, Value, paired
-from vitpos.pages.live.operations import Given, unknown
+from vitpos.pages.live.operations import Given, Number, unknown
 
 
 def assembled(
@@ -42,7 +42,7 @@ def stack(listing: Listing, parts: Sequence[Given], axis: int = 0) -> Value:
     return cat(listing, [value.seen(value.layout.unsqueeze(axis)) for value in values], axis)
 
 
-def pad(listing: Listing, x: Value, sides: Sequence[int], fill: float = 0) -> Value:
+def pad(listing: Listing, x: Value, sides: Sequence[int], fill: Number = 0) -> Value:
     """A border of one number; a negative one cuts."""
     layout, shape = x.layout, list(x.layout.shape)
     inside = [slice(None)] * layout.ndim

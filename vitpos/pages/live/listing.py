@@ -79,7 +79,7 @@ class Listing:
         """The buffer of a constant, if a step asked for it."""
         return self.known.get(fingerprint(packed(tensor)[0]))
 
-    def value(self, given: Value | Tensor | float, *, matrix: bool = False) -> Value:
+    def value(self, given: Value | Tensor | int | float, *, matrix: bool = False) -> Value:
         """Of whatever an operation was given."""
         if isinstance(given, Value):
             return given

@@ -13,7 +13,8 @@ from vitpos.errors import BadInput
 from vitpos.pages.live.listing import Listing, Value, paired
 
 aten = torch.ops.aten
-Given = Value | Tensor | float
+Number = int | float
+Given = Value | Tensor | Number
 
 OF_ONE = {
     aten.neg.default: "neg",
@@ -88,7 +89,7 @@ def elementwise(listing: Listing, does: str, *given: Given) -> Value:
     return listing.result(does, shape, kind, shape=sides, **{"from": wide})
 
 
-def scaled(listing: Listing, does: str, x: Given, y: Given, alpha: float = 1) -> Value:
+def scaled(listing: Listing, does: str, x: Given, y: Given, alpha: Number = 1) -> Value:
     """`add` and `sub` may multiply the second by a number first."""
     if alpha != 1:
         y = elementwise(listing, "mul", y, alpha)
@@ -110,7 +111,7 @@ def clamp(listing: Listing, x: Value, low: Any = None, high: Any = None) -> Valu
     return x if high is None else elementwise(listing, "minimum", x, high)
 
 
-def softplus(listing: Listing, x: Value, beta: float = 1, threshold: float = 20) -> Value:
+def softplus(listing: Listing, x: Value, beta: Number = 1, threshold: Number = 20) -> Value:
     """A smooth step up from zero."""
     if (beta, threshold) != (1, 20):
         raise unknown(f"softplus with beta {beta} and threshold {threshold}")

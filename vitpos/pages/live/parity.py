@@ -44,8 +44,9 @@ def measure(watched: Watched, program: Program, stored: Program, subject: Subjec
 
 
 def logits(program: Program, pixels: Tensor) -> Tensor:
-    """Of images, one after another: the program is for one."""
-    return torch.stack([program.play(image[None])[0] for image in pixels])
+    """Of images: the program is for one, and is mapped over them."""
+    mapped = torch.vmap(lambda image: program.play(image)[0])
+    return torch.cat([mapped(part[:, None]) for part in pixels.split(PARTS)])
 
 
 def share(held: Tensor) -> float:

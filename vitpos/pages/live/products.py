@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vitpos.pages.live.listing import Listing, Value
-from vitpos.pages.live.operations import Given, unknown
+from vitpos.pages.live.operations import Given, Number, unknown
 
 
 def product(listing: Listing, a: Given, b: Given, plus: Given | None = None) -> Value:
@@ -24,7 +24,7 @@ def product(listing: Listing, a: Given, b: Given, plus: Given | None = None) -> 
 
 
 def with_bias(
-    listing: Listing, bias: Given, a: Given, b: Given, beta: float = 1, alpha: float = 1
+    listing: Listing, bias: Given, a: Given, b: Given, beta: Number = 1, alpha: Number = 1
 ) -> Value:
     """A product and a third matrix."""
     if beta != 1 or alpha != 1:

@@ -20,7 +20,6 @@ from vitpos.errors import BadInput
 from vitpos.pages.live.watched import Watched
 from vitpos.shapes import Images
 
-
 aten = torch.ops.aten
 # Of a tensor they look at its shape only, which is the same for all images.
 SHAPED = {
@@ -142,5 +141,5 @@ def addresses(watched: Watched) -> frozenset[int]:
     return frozenset(
         weight.untyped_storage().data_ptr()
         for name, weight in named
-        if not name.startswith("position.")
+        if weight.numel() and not name.startswith("position.")
     )

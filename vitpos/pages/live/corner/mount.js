@@ -14,7 +14,7 @@ const MODES = [['move', 'Move patches'], ['tell', 'Only tell it that patches are
  */
 function mount(section, live, bytes, images) {
   const cells = live.grid[0] * live.grid[1];
-  const corner = {live, images, cells, image: 0, mode: 'move', chosen: Math.floor(cells / 2), dark: false,
+  const corner = {live, images, cells, image: 0, mode: 'move', chosen: middleOf(live), dark: false,
     history: newHistory(untouched(images[0], cells)), now: null, before: null,
     differences: [], times: []};
   corner.parts = partsOf(corner);
@@ -24,6 +24,10 @@ function mount(section, live, bytes, images) {
       corner.parts.right), corner.parts.worth);
   startNetwork(corner, bytes);
   refresh(corner);
+}
+
+function middleOf({grid: [rows, cols]}) {
+  return Math.floor(rows / 2) * cols + Math.floor(cols / 2);
 }
 
 function partsOf(corner) {
@@ -46,8 +50,9 @@ function partsOf(corner) {
       + 'Change what it sees, and watch what it says.'),
     trouble: make('p', {role: 'alert', hidden: true}),
     left: make('div', {class: 'live-left'}, controls.top, board.node, controls.below, keys, penKeys, done),
-    middle: make('div', {class: 'live-middle'}, make('h3', {}, 'Prediction'), prediction.node),
-    right: make('div', {class: 'live-right'}, attention.node, position.node),
+    middle: make('div', {class: 'live-middle'}, make('h3', {}, 'Prediction'), prediction.node,
+      position.node),
+    right: make('div', {class: 'live-right'}, attention.node),
     worth: make('div', {class: 'live-worth'}, paragraph(parityWords(live)), check),
   };
 }

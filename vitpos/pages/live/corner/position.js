@@ -34,7 +34,7 @@ function stripOf(live, chosen, ...vectors) {
   const names = ['token', 'added', 'enters'];
   return picture('live-strip', {
     width: dim, height: 3, values, ...scaleOf(values, true),
-    cell: [Math.max(1, Math.floor(384 / dim)), 16],
+    cell: [Math.max(1, Math.floor(288 / dim)), 16],
     caption: `Token of ${cellName(live, chosen)}: as it comes, what is added, what enters`,
     place: (col, row) => `${names[row]}, number ${col}`,
     heads: {rows: names},

@@ -6,11 +6,13 @@ const MOST_CLASSES = 12; // that are all shown, in their own order
 function newPrediction() {
   const said = make('p', {class: 'live-said', role: 'status'});
   const body = make('tbody');
-  const head = ['class', 'now', 'as it was'].map(text => make('th', {scope: 'col'}, text));
+  const head = [make('th', {scope: 'col'}, 'class'), make('td'), make('th', {scope: 'col'}, 'now'),
+    make('th', {scope: 'col'}, 'untouched')];
   const table = make('table', {class: 'live-classes'},
     make('caption', {class: 'unseen'}, 'Probability of each class, in percent'),
     make('thead', {}, make('tr', {}, head)), body);
-  return {node: make('div', {class: 'live-prediction'}, said, table), said, body};
+  const note = paragraph('\u2713 is the label; the line in a bar is the untouched picture.', 'note');
+  return {node: make('div', {class: 'live-prediction'}, said, table, note), said, body};
 }
 
 function showPrediction({said, body}, {live, now, before, label}) {
@@ -45,7 +47,7 @@ function rowOf({classes}, index, now, before, label) {
   const top = index === best(now.probabilities);
   return make('tr', {class: top ? 'top' : null},
     make('th', {scope: 'row'}, classes[index] + (index === label ? ' \u2713' : '')),
-    make('td', {class: 'live-share'}, make('span', {class: 'live-track'}, bar, was),
-      make('span', {class: 'live-number'}, sayPercent(share))),
-    make('td', {class: 'live-number'}, sayPercent(before.probabilities[index])));
+    make('td', {class: 'live-share'}, make('div', {class: 'live-track'}, bar, was)),
+    make('td', {}, sayPercent(share)),
+    make('td', {}, sayPercent(before.probabilities[index])));
 }
