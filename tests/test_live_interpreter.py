@@ -76,7 +76,7 @@ def test_any_patches(kind: str, interpret: Interpret) -> None:
 @pytest.mark.parametrize("rung", [EXACT, *RUNGS], ids=str)
 def test_reads_numbers_as_they_are_kept(rung: Rung, interpret: Interpret) -> None:
     """Whatever is rounded, the page computes what torch computes with the rounded numbers."""
-    copy = copied(subject("rope_mixed+learned1d"), rung)
+    copy = copied(subject("rope_mixed+learned1d", dim=40, heads=2), rung)
     wanted = copy.program.changed(copy.store.kept).play(copy.pixels)
 
     assert apart(interpret(copy), tuple(wanted)) < 1e-5

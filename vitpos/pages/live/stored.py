@@ -16,6 +16,7 @@ from torch import Tensor
 from vitpos.pages.live.listing import Listing, Value, packed
 
 LARGEST_HALF = 65504.0  # the largest number of 16 bits
+FEW = 64  # numbers that are kept in 32 bits in any case: scales and the like
 
 
 class Rung(NamedTuple):
@@ -50,7 +51,9 @@ def rounded(dense: Tensor, levels: int) -> Rounded:
 
 
 def halved(dense: Tensor) -> bool:
-    """Whether 16 bits hold these numbers."""
+    """Whether these are many numbers, and 16 bits hold them."""
+    if dense.numel() < FEW:
+        return False
     real = torch.view_as_real(dense) if dense.is_complex() else dense
     finite = real[real.isfinite()]
     return bool((finite.abs() <= LARGEST_HALF).all())
