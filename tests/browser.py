@@ -69,12 +69,13 @@ class Browser:
         still: bool = False,
         scripts: bool = True,
         before: str = "",
+        ready: bool = True,
     ) -> None:
         """Shows a file, with `state` behind the #, until its pictures are there.
 
         `size` is the viewport in pixels, `dark` and `still` what the reader prefers of colours and
-        of motion, `before` runs in front of the scripts of the page. Without `scripts` nobody says
-        when the page is ready: it is when it has loaded.
+        of motion, `before` runs in front of the scripts of the page. Nobody waits for
+        `window.__ready` without `scripts`, nor where the page will never be `ready`.
         """
         self.driver.get("about:blank")  # else another # of the same file would not load it again
         self.set("Emulation.setScriptExecutionDisabled", value=not scripts)
@@ -85,7 +86,7 @@ class Browser:
         added = self.set("Page.addScriptToEvaluateOnNewDocument", source=WATCH + before)
         self.driver.get(path.resolve().as_uri() + (f"#{state}" if state else ""))
         self.set("Page.removeScriptToEvaluateOnNewDocument", identifier=added["identifier"])
-        if scripts:
+        if scripts and ready:
             self.wait("return Boolean(window.__ready)")
 
     def set(self, command: str, **values: Any) -> Any:

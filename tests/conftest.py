@@ -1,7 +1,9 @@
 """Every file in configs/embedding/ is a test case by itself, by the name of the file."""
 
 import signal
+from collections.abc import Iterator
 
+import browser as browsers
 import networks
 import pytest
 import torch
@@ -45,6 +47,14 @@ def prefix(request):
 def images():
     """Four images of noise, on the grid that the networks were built for."""
     return networks.noise(4, 3, networks.SIZE, networks.SIZE, seed=1)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory) -> Iterator[browsers.Browser]:
+    """A window of a real browser, the same for all tests of this process."""
+    browsers.skip_or_fail()
+    with browsers.browser(tmp_path_factory.mktemp("browser")) as window:
+        yield window
 
 
 def pytest_collection_modifyitems(items):

@@ -125,5 +125,6 @@ def results(path: Path) -> dict[str, Any]:
                     for n, t in tensors.items()},
         "metrics.jsonl": (path / "metrics.jsonl").read_bytes(),
         "predictions": predictions,
+        "positions": {p.name: p.read_bytes() for p in (path / "positions").glob("*.safetensors")},
         "summary": {n: summary[n] for n in ("status", "metrics", "cost", "steps", "identity")},
     }  # fmt: skip

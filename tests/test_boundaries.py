@@ -15,7 +15,7 @@ HOMES = {
         f"terminal/{name}" for name in ("benches", "scoreboard", "screen", "standings", "watches")
     },
     "scipy": {"statistics"},
-    "tensorboard": {"boards/board", "boards/events", "boards/serve"},
+    "tensorboard": {f"boards/{name}" for name in ("board", "events", "positions", "serve")},
     "submitit": {"sweeps/launchers/slurm"},
     "ray": {"sweeps/launchers/ray"},
     "torchvision": {"bench/usual_script"},  # else found by name, when a data set asks for it
@@ -24,10 +24,12 @@ HOMES = {
     "liger_kernel": set(),
     "transformers": set(),
     "matplotlib": {"plots"},
+    "jinja2": {"pages"},
     "pandas": {"frames"},
     "triton": {"kernels"},
 }
-SHARED = ("_hydra", "kernels", "oracles", "plots", "statistics")  # folders that are one home
+# Folders that are one home
+SHARED = ("_hydra", "kernels", "oracles", "pages", "plots", "statistics")
 REFERENCES = "oracles"  # may import all others, each inside the function that asks it
 BANNED = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 BARE = {"eval", "exec", "compile"}  # as methods they are torch's and `re`'s

@@ -80,8 +80,7 @@ def test_without_matplotlib_says_how_to_get_it(tmp_path):
 
     assert done.returncode == 2
     assert done.stderr == (
-        "error: pictures need matplotlib, which is not installed\n"
-        "hint: pip install 'vitpos[plots]'\n"
+        "error: pictures need matplotlib, which is not installed\nhint: pip install matplotlib\n"
     )
 
 

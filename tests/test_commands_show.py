@@ -10,6 +10,7 @@ from run_folders import call, composed, folder
 
 from vitpos import config, overview, records
 from vitpos.runs import RunFolder
+from vitpos.terminal.sparks import sparkline
 
 
 def test_shows_a_finished_run(capsys, tmp_path):
@@ -183,7 +184,7 @@ def test_other_paths_are_no_runs(capsys, tmp_path, name):
 @given(st.lists(st.floats(0, 1), max_size=200))
 def test_a_sparkline_keeps_the_order(values):
     """As long as the curve, 40 at most; higher bars for higher values."""
-    drawn = overview.sparkline(values)
+    drawn = sparkline(values)
 
     assert len(drawn) == min(len(values), 40)
     if 0 < len(values) <= 40:
@@ -192,5 +193,5 @@ def test_a_sparkline_keeps_the_order(values):
 
 
 def test_a_sparkline_spans_its_range():
-    """The lowest value is the lowest bar, the highest the highest; NaN is a gap."""
-    assert overview.sparkline([0.0, 1.0, 0.5, float("nan")]) == "▁█▅ "
+    """The lowest value is the lowest bar, the highest the highest; NaN is a cross."""
+    assert sparkline([0.0, 1.0, 0.5, float("nan")]) == "▁█▅✕"

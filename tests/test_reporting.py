@@ -1,4 +1,4 @@
-"""`vitpos report PATH`: a page with the answer and all that is needed to have it again."""
+"""`vitpos report --only appendix`: a page with the answer and all one needs to have it again."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def test_a_planned_study_is_written_down(tmp_path: Path, capsys: Any) -> None:
     found = made(tmp_path)
     for member in found.members:
         put(member.run, accuracy=0.5 + 0.1 * (member.arm.name == "b") + member.seed / 100)
-    code, said, errors = call(capsys, "report", tmp_path / "made")
+    code, said, errors = call(capsys, "report", "--only", "appendix", tmp_path / "made")
     page = (tmp_path / "made" / "report.md").read_text()
 
     assert (code, errors) == (0, "")
@@ -48,17 +48,19 @@ def test_runs_without_a_plan_are_exploratory(tmp_path: Path, capsys: Any) -> Non
     for member in made(tmp_path / "a").members:
         put(member.run, accuracy=0.5)
     (tmp_path / "a" / "made" / "plans").rename(tmp_path / "aside")
-    where = tmp_path / "page.md"
-    code, _, errors = call(capsys, "report", tmp_path / "a", "--output", where)
+    where = tmp_path / "pages"
+    words = "report", tmp_path / "a", "--only", "appendix", "--output", where
+    code, _, errors = call(capsys, *words)
+    page = (where / "report.md").read_text()
 
     assert (code, errors) == (0, "")
-    assert "were not planned as a study" in where.read_text()
-    assert "Nothing was fixed before the runs" in where.read_text()
+    assert "were not planned as a study" in page
+    assert "Nothing was fixed before the runs" in page
 
 
 def test_no_runs_is_an_error(tmp_path: Path, capsys: Any) -> None:
     """With the code of run folders, and nothing is written."""
-    code, _, errors = call(capsys, "report", tmp_path)
+    code, _, errors = call(capsys, "report", tmp_path, "--only", "appendix")
 
     assert code == 4
     assert "holds no runs" in errors

@@ -17,7 +17,8 @@ The modules, in the order data flows through them:
 - `lanes` train several seeds at once, `reuse` one after the other with what the first compiled;
 - `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
   when one is gone;
-- `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards;
+- `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards; `views` are what
+  the position embedding shows, `snapshots` keep it on the way, `reach` how far attention looks;
 - `probes` measure what a trained network makes of position, one file each;
 - `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
   runs them in slots of `launchers`, each a `member` of its own;
@@ -25,8 +26,10 @@ The modules, in the order data flows through them:
   judged (`judgement`, `readings`, `looks`), who is compared with whom (`matching`, `pairing`), and
   whether that is fair (`circumstances`); `statistics` says what follows, `tables` and `plots` show
   it;
+- `pages` are what runs have to show, each page a file for a browser;
 - `terminal` and `boards` (TensorBoard) show what goes on; `overview`, `diff` and `rerun` are about
-  one run or two, `frames` gives their numbers to notebooks;
+  one run or two (`seen` what snapshots show of one), `frames` gives their numbers to notebooks;
+- `palettes` are the colours of `pictures`, of which pages and charts are made;
 - `bench` is how fast all of this is, against what is usual and what the machine could do;
 - `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
 """

@@ -129,8 +129,9 @@ class Lines:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        except OSError as error:
-            raise BadRun(f"{self.path} cannot be read: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # a ValueError for a name that none can have
+            why = getattr(error, "strerror", None) or error
+            raise BadRun(f"{self.path} cannot be read: {why}") from error
         rows = []
         for number, line in enumerate(lines, start=1):
             row = unseal(line)

@@ -156,7 +156,8 @@ def lines(facts: Mapping[str, Any], width: int, how: Style) -> list[str]:
         said += [*textwrap.wrap(f"{part['name']}: {part['description']}", width), ""]
         said += [line for row in rows(part) for line in wrapped(*row, width)]
         for shown in filter(None, [part.get("picture"), *part.get("later_pictures", [])]):
-            drawn = sketch([torch.tensor(values).numpy() for values in shown["maps"]], how)
+            maps = [torch.tensor(values).numpy() for values in shown["maps"]]
+            drawn = sketch(maps, how, width)
             said += ["", *textwrap.wrap(f"{shown['title']}:", width), *drawn]
         said.append("")
     network = facts["network"]

@@ -45,6 +45,7 @@ VALUES = {
         "bilinear": "the table is resized, bilinear",
         "corners": "the table is resized, bilinear, corner cells upon corner cells",
         "nearest": "the table is resized, nearest",
+        "geometric": "the table is resized, the more the farther the offset",
     },
     "pairing": {
         "neighbours": "channels 2k and 2k + 1",

@@ -1,10 +1,11 @@
-"""What a run leaves behind while it goes on: lines, checkpoints, events, and how fast it was."""
+"""What a run leaves behind while it goes on: lines, snapshots, checkpoints, events, pace."""
 
 import time
 from collections.abc import Mapping
 
-from vitpos import checkpoints, identities
+from vitpos import checkpoints, identities, snapshots, views
 from vitpos.boards.showcase import Showcase
+from vitpos.errors import NoResources
 from vitpos.pace import Pace
 from vitpos.runs import RunFolder
 from vitpos.train import Loop
@@ -13,16 +14,20 @@ from vitpos.train import Loop
 class History:
     """Writes the folder of a run as its loop moves on.
 
-    A line of metrics is written before the checkpoint of the same step; whatever is later than the
-    checkpoint that a run goes on from is forgotten, and comes again.
+    A line of metrics and a snapshot are written before the checkpoint of the same step; whatever is
+    later than the checkpoint that a run goes on from is forgotten, and comes again.
     """
 
     def __init__(self, folder: RunFolder, loop: Loop) -> None:
         self.folder, self.loop = folder, loop
         checkpoints.forget(folder.checkpoints, loop.step)
+        snapshots.forget(folder.path, loop.step)
         for lines in (folder.metrics, folder.timings):
             lines.rewrite([row for row in lines.read() if row.get("step", 0) <= loop.step])
         self.showcase = Showcase(folder, loop) if loop.run.tensorboard else None
+        self.told: list[str] = []
+        if not loop.step:
+            self.snapshot(epoch=0)
         self.saved, self.saved_step = time.monotonic(), loop.step
         self.pace = Pace(loop.training.batch_size)
 
@@ -38,11 +43,29 @@ class History:
         self.folder.timings.append(timing)
         if self.showcase is not None:
             self.showcase.epoch({**row, **timing})
+        self.snapshot(int(row["epoch"]))
         waited = time.monotonic() - self.saved
         over = self.loop.step == self.loop.total
         if over or waited >= self.loop.training.checkpoint_seconds:
             self.save()
         self.pace.begin()
+
+    def snapshot(self, epoch: int) -> None:
+        """Keep what the position embedding looks like, if this is one of the epochs to do so."""
+        epochs = self.loop.training.epochs
+        if epoch not in snapshots.epochs_kept(epochs):
+            return
+        position = self.loop.weights.position
+        found = views.taken(position, self.loop.step, epoch, epochs)
+        try:
+            snapshots.keep(self.folder.path, found)
+        except NoResources as error:
+            self.told.append(f"no snapshot of the position embedding: {error}")
+        if found.left_out and not epoch:
+            count = len(found.left_out)
+            self.told.append(f"snapshots of the position embedding are without {count} large views")
+        if self.showcase is not None:
+            self.showcase.position(found)
 
     def save(self) -> None:
         """Save the state of the loop, if it is one to go on from."""
@@ -65,7 +88,8 @@ class History:
 
     def trouble(self) -> list[str]:
         """What went wrong with the view of the run, which goes on without; each told once."""
-        told = list(self.showcase.trouble) if self.showcase is not None else []
+        told, self.told = self.told, []
+        told += self.showcase.trouble if self.showcase is not None else []
         if self.showcase is not None:
             self.showcase.trouble.clear()
         return told

@@ -1,19 +1,24 @@
 """One run on a page: how it ended, what it cost, where its numbers come from."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
 from vitpos.records import part
+from vitpos.seen import seen
+from vitpos.terminal.sketch import WIDTH, Style, sketch
+from vitpos.terminal.sparks import sparkline
 from vitpos.words import bytes_words, count_words, others, seconds_words
 
-BARS = "▁▂▃▄▅▆▇█"
-WIDEST = 40  # columns of a curve
+LABEL = 10  # columns of the words on the left
+TYPED = ("run", "typed", "next")  # words beside which something stands that one may copy
 MACHINE = (
     "device",
     "gpu",
@@ -55,6 +60,7 @@ def facts(path: Path) -> dict[str, Any]:
         "cost": numbers(dict(part(run.summary, "cost"))),
         "perf": numbers(dict(part(run.summary, "perf"))),
         "val/accuracy": curve,
+        "position": seen(path),
         "data": dict(part(run.record, "data")),
         "machine": dict(part(run.record, "machine")),
         "attempts": attempts_of(run.record),
@@ -92,8 +98,11 @@ def latest(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in last.items() if key.startswith(("train/", "val/"))}
 
 
-def lines(run: Mapping[str, Any]) -> list[str]:
-    """The page, for people: a word and what there is to say, line by line."""
+def lines(run: Mapping[str, Any], width: int | None = None, how: Style = Style.SHADES) -> list[str]:
+    """The page, for people: a word and what there is to say, line by line, then pictures.
+
+    Lines are folded between words where there is a `width`.
+    """
     said = [
         ("run", run["path"]),
         ("status", status(run)),
@@ -107,7 +116,26 @@ def lines(run: Mapping[str, Any]) -> list[str]:
         ("typed", " ".join(run["overrides"]) or "nothing: all values are the defaults"),
         ("next", following(run)),
     ]
-    return [f"{word:10}{text}" for word, text in said if text]
+    found = [line for word, text in said if text for line in labelled(word, text, width)]
+    return [*found, *drawn(run["position"], width or WIDTH, how)]
+
+
+def labelled(word: str, text: str, width: int | None) -> list[str]:
+    """A word, and beside it a text, over as many lines as it needs; what one may type is whole."""
+    line = f"{word:{LABEL}}{text}"
+    if width is None or len(line) <= width or word in TYPED:
+        return [line]
+    indent, options = " " * LABEL, {"break_on_hyphens": False, "break_long_words": False}
+    return textwrap.wrap(line, width, subsequent_indent=indent, **options)
+
+
+def drawn(position: Sequence[Mapping[str, Any]], width: int, how: Style) -> list[str]:
+    """What the position embedding looks like."""
+    said: list[str] = []
+    for one in position:
+        maps = [np.array(values, float) for values in one["maps"]]
+        said += ["", *textwrap.wrap(f"{one['title']}:", width), *sketch(maps, how, width)]
+    return said
 
 
 def status(run: Mapping[str, Any]) -> str:
@@ -144,19 +172,6 @@ def result(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         *(("", ", ".join(more)) for more in measured if more),
         ("val", drawn + best),
     ]
-
-
-def sparkline(values: Sequence[float], widest: int = WIDEST) -> str:
-    """A curve as a word: from its lowest value to its highest, means where it is too long."""
-    count = min(widest, len(values))
-    edges = [round(i * len(values) / count) for i in range(count + 1)] if count else []
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    finite = [m for m in means if abs(m) < float("inf")]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    span = high - low or 1.0
-    return "".join(
-        BARS[round((m - low) / span * (len(BARS) - 1))] if low <= m <= high else " " for m in means
-    )
 
 
 def cost(facts: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@
       record.json    identity, versions, machine, data, attempts, status
       metrics.jsonl  one line per epoch: the truth          timings.jsonl  how long they took
       summary.json   the result                             predictions.npz  per test image
-      checkpoints/   log.txt   events.out.tfevents.*
+      checkpoints/   positions/   log.txt   events.out.tfevents.*
 """
 
 import datetime
@@ -134,7 +134,7 @@ class RunFolder:
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
                 file.flush()
-            for folder in (self.path, self.checkpoints):
+            for folder in (self.path, self.checkpoints, self.path / "positions"):
                 sweep_temporary(folder)
             yield
 

@@ -19,10 +19,12 @@ from jaxtyping import UInt8
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from vitpos.boards import columns, events
+from vitpos import reach, snapshots
+from vitpos.boards import columns, events, positions
 from vitpos.boards.columns import Value
 from vitpos.boards.replay import numbers, replay
 from vitpos.errors import BadRun
+from vitpos.snapshots import Snapshot
 
 Status = Literal["finished", "interrupted", "diverged", "failed"]
 
@@ -88,6 +90,11 @@ class Board:
         """A picture of `vitpos.pictures`, as PNG."""
         self._summary(step, events.image(tag, picture))
 
+    def position(self, snapshot: Snapshot) -> None:
+        """What the position embedding looked like at a step."""
+        for tag, picture in positions.drawn(snapshot).items():
+            self.image(tag, picture, snapshot.step)
+
     def finish(self, metrics: dict[str, float | int], status: Status, step: int) -> None:
         """What is known only at the end, `test/` and `cost/`, and how the run ended."""
         final = [events.scalar(t, v) for t, v in metrics.items() if t.startswith(AT_THE_END)]
@@ -136,9 +143,10 @@ def final(summary: dict[str, Any]) -> dict[str, float | int]:
 def rebuild(folder: Path, into: Path | None = None) -> None:
     """Write the event files of a run folder again, from what `vitpos.boards.replay` reads in it.
 
-    They take the place of those in the folder itself, or of those in the folder `into`. Pictures
-    are lost: the weights that they show are gone. The time of an event is the start of the run plus
-    the `perf/seconds` until then. What cannot be read is a BadRun before anything is deleted.
+    They take the place of those in the folder itself, or of those in the folder `into`. Pictures of
+    images are lost; those of the position embedding are made of its snapshots. The time of an event
+    is the start of the run plus the `perf/seconds` until then. What cannot be read is a BadRun
+    before anything is deleted.
     """
     run = replay(folder)
     now = run.started
@@ -150,9 +158,14 @@ def rebuild(folder: Path, into: Path | None = None) -> None:
         group=run.group,
         started=run.started,
     )
-    for row in run.rows:
+    kept = {snapshot.step: snapshot for snapshot in snapshots.read(folder).snapshots}
+    for row in ({"step": 0}, *run.rows):
         now += row.get("perf/seconds", 0.0)
         board.record(row)
+        if row["step"] in kept:
+            board.position(kept[int(row["step"])])
+    step, distances = reach.read(folder, run.summary.get("steps"))
+    board.record({"step": step, **distances})
     if run.status in events.STATUSES:
         step = int(run.rows[-1]["step"]) if run.rows else 0
         board.finish(final(run.summary), run.status, step)

@@ -17,8 +17,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from vitpos import records
-from vitpos.boards import board, columns, curves, events, placing, probed, replay
+from vitpos import records, snapshots
+from vitpos.boards import board, columns, curves, events, placing, positions, probed, replay
 from vitpos.boards.columns import Column, Value
 from vitpos.boards.curves import Curve
 from vitpos.boards.guide import guide
@@ -32,6 +32,7 @@ START = 1.0  # when all runs began, so that the page lists them by name and not 
 OURS = "events.out.tfevents.0000000000.vitpos"
 MEAN = "mean"
 FINAL = "test/accuracy"
+FEW = 50  # arms of which the projector shows a run
 LOW, HIGH, FINISHED = "arm/test accuracy low", "arm/test accuracy high", "arm/finished runs"
 METRICS = {  # of the HPARAMS table, which shows the first five unless asked
     FINAL: board.COLUMNS[FINAL],
@@ -55,6 +56,7 @@ class Logdir:
         self.values: dict[str, Mapping[str, Value]] = {}  # configs by the name of a group
         self.places: dict[Path, Path] = {}  # of runs, by their own folders
         self.rebuilt: set[Path] = set()
+        self.projected: set[str] = set()  # groups of which a run is in the projector
         self.refused: set[Path] = set()
         self.told: dict[str, list[Path]] = {}  # the runs that a row counts, by name of its group
         self.averaged: dict[str, list[Path]] = {}  # the runs that a mean is of
@@ -131,7 +133,16 @@ class Logdir:
         own = events.packed(told if said else told[:1])
         (place / OURS).write_bytes(self.head + own)
         self.places[run.path] = place
+        if len(self.projected) < FEW and group.name not in self.projected:
+            self.project(group, run, place)
         return place
+
+    def project(self, group: Group, run: Record, place: Path) -> None:
+        """Give the projector the newest position table of a run, if it has one."""
+        found = snapshots.read(run.path).snapshots
+        if found:
+            positions.project(found[-1], place)
+            self.projected.add(group.name)
 
     def rebuild(self, run: Record, place: Path) -> bool:
         """Make event files for a run that has none, as far as it is now; whether there are any."""

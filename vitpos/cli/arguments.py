@@ -91,6 +91,7 @@ RunPath = Annotated[
     Path,
     typer.Argument(metavar="RUN", help="The folder of a run.", autocompletion=complete_runs),
 ]
+PlainLetters = Annotated[bool, typer.Option("--plain", help="Draw with plain letters.")]
 Paths = Annotated[
     list[Path],
     typer.Argument(

@@ -11,6 +11,7 @@ from vitpos.cli.arguments import (
     Clock,
     Json,
     Overrides,
+    PlainLetters,
     Plugins,
     complete_datasets,
     complete_embeddings,
@@ -56,7 +57,7 @@ def list_(
 def explain(
     overrides: Overrides = None,
     json: Json = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Draw with plain letters.")] = False,
+    plain: PlainLetters = False,
     plugin: Plugins = None,
 ) -> None:
     """Explain a strategy, with a picture: `vitpos explain embedding=rope2d`."""

@@ -17,6 +17,8 @@ from vitpos.cli.arguments import (
     Metric,
     Paths,
     Picture,
+    PlainLetters,
+    Plugins,
     RunPath,
     Where,
     complete_runs,
@@ -25,13 +27,19 @@ from vitpos.plain import say
 
 
 @app.command()
-def show(path: RunPath, json: Json = False) -> None:
-    """Show one run: its result, its cost, its origin."""
+def show(path: RunPath, json: Json = False, plain: PlainLetters = False) -> None:
+    """Show one run: its result, its cost, its origin, and what its position looks like."""
     from vitpos import overview
     from vitpos.plain import json_text
 
     facts = overview.facts(path)
-    say(json_text(facts) if json else "\n".join(overview.lines(facts)))
+    if json:
+        say(json_text(facts))
+    else:
+        from vitpos.listing import columns
+        from vitpos.terminal.sketch import style
+
+        say("\n".join(overview.lines(facts, columns(), style(plain=plain))))
     overview.complain(facts)
 
 
@@ -86,7 +94,7 @@ def plot(
         str | None,
         typer.Option(
             metavar="WHAT,WHAT",
-            help="curves, seeds, pareto, resolution; of probes: resize, canvas, patch.",
+            help="curves, seeds, pareto, resolution, position; of probes: resize, canvas, patch.",
         ),
     ] = None,
     metric: Metric = None,
@@ -132,16 +140,33 @@ def plot(
 @app.command()
 def report(
     paths: Compared = None,
-    allow: Allow = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Else `report.md` in the study's folder.")
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PAGE,PAGE",
+            help="report, explorer, appendix (Markdown for a paper); else report,explorer.",
+        ),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Else the folder of the study or the run.")
+    ] = None,
+    max_mb: Annotated[
+        float, typer.Option("--max-mb", help="The largest explorer.html, in millions of bytes.")
+    ] = 3.0,
+    images: Annotated[int, typer.Option(help="Test images that are shown one by one.")] = 2,
+    allow: Allow = None,
+    plugin: Plugins = None,
 ) -> None:
-    """Write a study down for a paper's appendix, with the answers of a checklist."""
+    """Write report.html, to print, and explorer.html, to try: pages that need no network."""
     from vitpos import catalogue
-    from vitpos.comparing import reporting
+    from vitpos.terminal.screen import watching
 
-    say(str(reporting.write_report(paths or [catalogue.outputs()], allow or [], output)))
+    with watching(quiet=False) as show:
+        from vitpos.pages.writing import Asked, pages
+
+        asked = Asked(only=only, output=output, max_mb=max_mb, images=images, allow=allow or [])
+        written = pages(paths or [catalogue.outputs()], asked, show.work, show.note)
+    say("\n".join(map(str, written)))
 
 
 @app.command()

@@ -186,11 +186,28 @@ def pareto(scene: Scene, wanted: Wanted) -> Drawn | str:
     return Drawn(named("pareto", answer.metric, cost), figure, title, caption)
 
 
+def position(scene: Scene, wanted: Wanted) -> Drawn | str:
+    """What the strategy of each arm is, in the run of its lowest seed."""
+    from vitpos.plots import positions  # torch, and what it takes to load runs
+
+    panels = positions.panels(scene)
+    if not panels:
+        return "no run is finished"
+    title = scene.title("what position is")
+    caption = scene.caption(
+        "The run of the lowest seed of each arm. Signed numbers are white at zero, orange below and"
+        " purple above; magnitudes and cosines go from blue to yellow; each arm has its own range"
+    )
+    figure = positions.picture(panels, title, caption)
+    return Drawn(named("position"), figure, title, caption)
+
+
 KINDS: dict[str, Callable[[Scene, Wanted], Drawn | str]] = {
     "curves": curves,
     "seeds": seeds,
     "pareto": pareto,
     "resolution": resolution,
+    "position": position,
     **{protocol: partial(probed, protocol=protocol) for protocol in PROTOCOLS},
 }
 

@@ -16,11 +16,14 @@ METADATA: dict[str, dict[str, str | None]] = {  # no date, no version: they chan
 SPOKEN = {"svg": "Description", "pdf": "Subject", "png": "Description"}
 
 
-def content(figure: Figure, form: str, title: str, caption: str) -> bytes:
-    """The file of a picture, which says in its metadata what its title and caption say."""
+def content(figure: Figure, form: str, title: str, caption: str, dots: int | None = None) -> bytes:
+    """The file of a picture, which says in its metadata what its title and caption say.
+
+    Pixels are so many `dots` to an inch, if not as many as usual.
+    """
     said = {"Title": title, SPOKEN[form]: caption}
     file = io.BytesIO()
-    figure.savefig(file, format=form, metadata=METADATA[form] | said)
+    figure.savefig(file, format=form, metadata=METADATA[form] | said, dpi=dots)
     return file.getvalue()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from vitpos.errors import BadInput
 
 WHAT = ("curves", "seeds", "pareto", "resolution")  # unless something else is asked for
+POSITION = "position"  # what strategies are: networks are loaded for it
 PROTOCOLS = ("resize", "canvas", "patch")  # of the probe `resolution`
 TIMES = ("epochs", "images", "seconds")  # of curves: the first unless another is asked for
 COSTS = ("params", "flops", "seconds", "memory")  # of the front
@@ -26,7 +27,7 @@ class Wanted:
     @property
     def is_look(self) -> bool:
         """Whether it shows what the study is judged by: curves are of other images or numbers."""
-        return not set(self.what) <= {"curves", *PROTOCOLS}
+        return not set(self.what) <= {"curves", POSITION, *PROTOCOLS}
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Result:
 def wanted(what: str | None, against: str | None, form: str, folder: Path | None) -> Wanted:
     """What is typed; raises `BadInput` for a word that means nothing, or without matplotlib."""
     found = Wanted(
-        listed(what, (*WHAT, *PROTOCOLS), "--what {}: there is no such picture") or WHAT,
+        listed(what, (*WHAT, POSITION, *PROTOCOLS), "--what {}: there is no such picture") or WHAT,
         listed(against, tuple(dict.fromkeys((*TIMES, *COSTS))), "--x {}: nothing is drawn so"),
         form,
         folder,
@@ -49,7 +50,7 @@ def wanted(what: str | None, against: str | None, form: str, folder: Path | None
         import_module("matplotlib")
     except ImportError as error:
         message = "pictures need matplotlib, which is not installed"
-        raise BadInput(message, "pip install 'vitpos[plots]'") from error
+        raise BadInput(message, "pip install matplotlib") from error
     return found
 
 

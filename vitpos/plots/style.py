@@ -113,6 +113,11 @@ def letters(width: float, size: float) -> int:
     return max(20, int((width - 0.12) * 72 / (0.56 * size)))
 
 
+def folded(text: str, wide: int, lines: int = 6) -> str:
+    """A text in lines of at most so many letters; what does not fit is left out."""
+    return "\n".join(textwrap.wrap(shown(text, 400), wide, max_lines=lines, placeholder=" …"))
+
+
 def shown(text: str, most: int = 32) -> str:
     """A name as it can be drawn: in one line, letters that the font has, and not too long.
 

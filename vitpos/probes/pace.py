@@ -11,8 +11,8 @@ from vitpos.words import seconds_words
 class Pace:
     """Says before each probe what is measured now; the rest takes as long as what is done."""
 
-    def __init__(self, total: int, report: Report) -> None:
-        self.total, self.report = total, report
+    def __init__(self, total: int, report: Report, what: str = "probes") -> None:
+        self.total, self.report, self.what = total, report, what
         self.done, self.seconds = 0, 0.0
 
     @contextmanager
@@ -24,7 +24,7 @@ class Pace:
         self.seconds += time.monotonic() - started
         self.done += 1
         if self.done == self.total:
-            self.report(self.done, self.total, "probes")
+            self.report(self.done, self.total, self.what)
 
     def skip(self, jobs: Sequence[object]) -> None:
         """These will not be measured."""

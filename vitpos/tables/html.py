@@ -30,10 +30,6 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def render(sheet: Sheet, columns: Sequence[Filled], below: Sequence[Remark]) -> str:
     """The page."""
     question = safe(sheet.answer.question)
-    titles = "".join(
-        f"<th scope=col{' class=words' if column.left else ''}>{safe(column.title)}</th>"
-        for column in columns
-    )
     lines = [
         "<!doctype html>",
         "<html lang=en>",
@@ -44,7 +40,22 @@ def render(sheet: Sheet, columns: Sequence[Filled], below: Sequence[Remark]) -> 
         f"<style>\n{STYLE}\n</style>",
         *([f"<p>{question}</p>"] if question else []),
         "<div class=scroll>",
+        *table(sheet, columns),
+        "</div>",
+    ]
+    lines += [f"<p class={remark.kind}>{safe(remark.line())}</p>" for remark in below]
+    return "\n".join([*lines, "</html>"])
+
+
+def table(sheet: Sheet, columns: Sequence[Filled], caption: str = "") -> list[str]:
+    """The table alone, line by line."""
+    titles = "".join(
+        f"<th scope=col{' class=words' if column.left else ''}>{safe(column.title)}</th>"
+        for column in columns
+    )
+    lines = [
         "<table>",
+        *([f"<caption>{safe(caption)}</caption>"] if caption else []),
         f"<thead><tr>{titles}</tr></thead>",
     ]
     for condition, rows in blocks(sheet.answer.rows).items():
@@ -56,9 +67,7 @@ def render(sheet: Sheet, columns: Sequence[Filled], below: Sequence[Remark]) -> 
             )
         lines += [body(columns, row, tone(sheet.answer.rows[row])) for row in rows]
         lines.append("</tbody>")
-    lines += ["</table>", "</div>"]
-    lines += [f"<p class={remark.kind}>{safe(remark.line())}</p>" for remark in below]
-    return "\n".join([*lines, "</html>"])
+    return [*lines, "</table>"]
 
 
 def body(columns: Sequence[Filled], row: int, verdict: str) -> str:

@@ -14,6 +14,7 @@ from vitpos.tables.columns import LEAVING, Filled, blocks
 from vitpos.tables.numbers import NOTHING
 from vitpos.tables.remarks import Remark
 from vitpos.tables.safe import letter_width, visible, width
+from vitpos.tables.strips import strips
 from vitpos.tables.verdicts import tone
 
 GAP = 2  # columns of a terminal between two of a table
@@ -34,7 +35,10 @@ def render(
     width: int,
     colour: bool,
 ) -> str:
-    """A table for each condition, and below them the lines that belong to all."""
+    """A table for each condition with strips of its arms, and below the lines that belong to all.
+
+    Who `asked` for columns gets these and nothing else.
+    """
     columns = [made_visible(column) for column in columns]
     shown, left_out = fitting(columns, width, keep=asked)
     lines = fold(sheet.answer.question, width)
@@ -50,6 +54,10 @@ def render(
         else:
             lines += table(shown, widths, rows, tones)
         lines.append("")
+        if not asked:
+            chosen = [sheet.answer.rows[row] for row in rows]
+            drawn = strips(sheet, chosen, width)
+            lines += [*drawn, ""] if drawn else []
     if left_out:
         names = ", ".join(left_out)
         lines += fold(

@@ -7,10 +7,11 @@ from enum import Enum
 import numpy as np
 from jaxtyping import Float
 
-from vitpos.pictures import CIVIDIS, PUOR, Palette
+from vitpos.palettes import CIVIDIS, PUOR, Palette
 
 SHADES, LETTERS = " ░▒▓█", " .:-=+*#%@"
-WIDTH = 60  # columns that a picture may take
+BROKEN = "?"  # not a number
+WIDTH = 60  # columns that a picture takes where nobody says how many there are
 ZOOM = 24  # columns that a single small map is enlarged to
 Map = Float[np.ndarray, "rows cols"]
 
@@ -36,12 +37,12 @@ def style(*, plain: bool) -> Style:
     return Style.COLOUR if sys.stdout.isatty() and not dull else Style.SHADES
 
 
-def sketch(maps: list[Map], how: Style) -> list[str]:
+def sketch(maps: list[Map], how: Style, width: int = WIDTH) -> list[str]:
     """Maps side by side, as many as fit, in one range; below them what that range is."""
     step = max(1, -(-max(maps[0].shape[1], maps[0].shape[0]) // (WIDTH // 2)))
     small = [np.asarray(values, np.float64)[::step, ::step] for values in maps]
-    zoom = enlarged(small, how)
-    room = max(1, (WIDTH + 2) // (zoom * small[0].shape[1] + 2))
+    zoom = enlarged(small, how, width)
+    room = max(1, (width + 2) // (zoom * small[0].shape[1] + 2))
     shown = small[:room]
     finite = np.concatenate([values[np.isfinite(values)] for values in small] or [np.zeros(1)])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -58,11 +59,11 @@ def sketch(maps: list[Map], how: Style) -> list[str]:
     return [*rows, f"{scale(low, high, how)}{more}"]
 
 
-def enlarged(maps: list[Map], how: Style) -> int:
+def enlarged(maps: list[Map], how: Style, width: int) -> int:
     """Columns of a cell: two, or in colour as many more as all maps have room for."""
     rows, cols = maps[0].shape
     most = ZOOM // max(rows, cols) if how is Style.COLOUR else 2
-    fits = [z for z in range(2, most + 1, 2) if len(maps) * (cols * z + 2) <= WIDTH + 2]
+    fits = [z for z in range(2, most + 1, 2) if len(maps) * (cols * z + 2) <= width + 2]
     return max(fits, default=2)
 
 
@@ -76,12 +77,13 @@ def scale(low: float, high: float, how: Style) -> str:
 
 
 def shaded(values: Map, low: float, high: float, how: Style) -> list[str]:
-    """Two characters a cell, darker ones for less."""
+    """Two characters a cell, darker ones for less; question marks for what is not a number."""
     marks = LETTERS if how is Style.ASCII else SHADES
     span = high - low
     level = (values - low) / span if span > 0 else np.full_like(values, 0.5)
     chosen = np.nan_to_num(level * len(marks)).astype(int).clip(0, len(marks) - 1)
-    return ["".join(2 * marks[i] for i in row) for row in chosen]
+    chosen = np.where(np.isnan(values), len(marks), chosen)
+    return ["".join(2 * f"{marks}{BROKEN}"[i] for i in row) for row in chosen]
 
 
 def coloured(values: Map, low: float, high: float, zoom: int) -> list[str]:

@@ -49,9 +49,18 @@ function counted(count, word) {
   return `${sayCount(count)} ${word}${count === 1 ? '' : 's'}`;
 }
 
+/** `test accuracy` */
+function metricWords(name) {
+  return String(name ?? 'result').replace(/\//g, ' ');
+}
+
 /** Metrics between 0 and 1 are shares. */
 function sayMetric(name, value) {
   return /accuracy|share|rate/.test(name) ? sayPercent(value, 2) : say(value, 4);
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function mean(values) {

@@ -54,15 +54,15 @@ function tableOf(view, told) {
   const rows = rangeOf(top, Math.min(told.height, top + MOST_ROWS))
     .filter(row => rowHasAny(told, row));
   const head = make('tr', {}, make('td'),
-    cols.map(col => make('th', {scope: 'col'}, headOf(told, 'cols', col))));
+    cols.map(col => make('th', {scope: 'col'}, headingOf(told, 'cols', col))));
   const body = rows.map(row => make('tr', {},
-    make('th', {scope: 'row'}, headOf(told, 'rows', row)),
+    make('th', {scope: 'row'}, headingOf(told, 'rows', row)),
     cols.map(col => make('td', {}, told.place(col, row) === null ? '' : numberAt(told, col, row)))));
   return make('table', {}, make('caption', {class: 'unseen'}, told.caption),
     make('thead', {}, head), make('tbody', {}, body));
 }
 
-function headOf(told, axis, index) {
+function headingOf(told, axis, index) {
   return String(told.heads?.[axis]?.[index] ?? index);
 }
 
