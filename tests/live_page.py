@@ -25,7 +25,7 @@ async function start() {
 document.addEventListener('DOMContentLoaded', start);
 """
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="en" data-theme="auto">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -7,9 +7,10 @@ from typing import Any
 from vitpos.errors import BadInput
 from vitpos.pages.live.lowering import lowered
 from vitpos.pages.live.parity import expected, measure
-from vitpos.pages.live.stored import RUNGS, Store, in_page
+from vitpos.pages.live.stored import RUNGS, Store
 from vitpos.pages.live.tracing import traced
 from vitpos.pages.live.watched import Watched
+from vitpos.pages.payload import encoded
 from vitpos.probes.asking import no_classes, no_patches
 from vitpos.probes.subject import Subject
 
@@ -45,7 +46,7 @@ def export(
     for rung in RUNGS:
         store = Store(listing, picture, outputs, rung)
         blob, graph = store.packed()
-        size = in_page(blob)
+        size = len(encoded(blob))
         if size <= budget:
             break
     else:

@@ -114,7 +114,8 @@ def packed(tensor: Tensor) -> tuple[Tensor, Tensor]:
     for axis, step in enumerate(once.stride()):
         if step == 0:
             once = once.narrow(axis, 0, min(1, once.shape[axis]))
-    order = sorted(range(once.ndim), key=lambda axis: -once.stride(axis))
+    strides: Sequence[int] = once.stride()
+    order = sorted(range(once.ndim), key=lambda axis: -strides[axis])
     dense = once.permute(order).contiguous()
     back = [order.index(axis) for axis in range(once.ndim)]
     layout = torch.empty_strided(dense.shape, dense.stride(), dtype=dense.dtype, device="meta")

@@ -4,8 +4,6 @@ A matrix of the network itself has one scale for each row, the largest of its nu
 number of levels. What position embeddings say is never rounded so, for that is what is looked at.
 """
 
-import base64
-import gzip
 import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -125,8 +123,3 @@ def append(arrays: bytearray, tensor: Tensor) -> int:
     numbers = tensor.contiguous().numpy()
     arrays += numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()
     return at
-
-
-def in_page(blob: bytes) -> int:
-    """How many bytes it takes in a page: zipped, in base64."""
-    return len(base64.b64encode(gzip.compress(blob, 9, mtime=0)))
