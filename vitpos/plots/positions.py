@@ -46,7 +46,7 @@ def panel(name: str, found: Sequence[Mapping[str, Any]]) -> Panel:
     """The first picture of a strategy, or why there is none."""
     for one in found:
         for figure in of_object(name, one):
-            return Panel(name, figure.picture, f"{figure.title}: {figure.note}")
+            return Panel(name, figure.picture, figure.title.lower())
     whys = [str(one["why"]) for one in found if "why" in one]
     return Panel(name, None, whys[0] if whys else "nothing to see")
 
