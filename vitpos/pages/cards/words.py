@@ -17,7 +17,7 @@ from vitpos.switches import flat
 from vitpos.words import counted
 
 FILE = Path(__file__).parents[1] / "words.yaml"
-ASIDE = re.compile(r"\s*\([^()]*\)")  # in a sentence
+ASIDE = re.compile(r"\s+\([^()]*\)")  # in a sentence
 RESAMPLED = ("bicubic", "bilinear", "corners", "nearest", "geometric")
 
 
