@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from vitpos.durable import disk_errors, make_folder, write
 from vitpos.errors import BadData, BadInput, BadRun, UserError
 from vitpos.memory import resources
 from vitpos.pages import explorer, gathering, ladder, live
-from vitpos.pages import report as printed
 from vitpos.pages.cards.card import PARTS, card
 from vitpos.pages.cards.words import kinds
 from vitpos.pages.gathering import Gathered, Shown
@@ -126,6 +126,8 @@ def pages(paths: Sequence[Path], asked: Asked, report: Report, note: Note) -> li
 def written(found: Cards, asked: Asked, folder: Path, wanted: Sequence[str]) -> None:
     """The pages that are made of cards."""
     if "report" in wanted:
+        from vitpos.pages import report as printed  # loads what draws charts
+
         path = folder / PAGES["report"]
         shown = found.gathered.answer, found.arms, path
         printed.write(*shown, title=found.title, left_out=found.left_out)
@@ -159,9 +161,8 @@ def cards(gathered: Gathered, title: str, asked: Asked, report: Report, note: No
             with resources(one.run):
                 number = frames.add(frame(one))
                 label, metric = arm.row.label, gathered.answer.metric
-                made = card(
-                    arm, one, metric, number, most, lambda part, label=label: pace.of(part, label)
-                )
+                own = partial(pace.of, run=label)
+                made = card(arm, one, metric, number, most, own)
                 if label == alive:
                     network = live.export(one.subject, one.classes, one.chosen)
                     made["live"], found.network = network.meta, network.blob

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 INTERPRETER = ("walking", "elementwise", "products", "rows", "graph", "serving")
 CORNER = (
-    "picture", "history", "asking", "seeing", "board", "drawing", "prediction", "attention",
+    "picture", "history", "asking", "seeing", "board", "drawing", "prediction", "heads", "attention",
     "position", "parity", "controls", "mount", "place",
 )  # fmt: skip
 TOLD = "return {readGraph, runGraph, runGraphInSlices, serve};"

@@ -16,7 +16,7 @@ function newAttention(live, onchange) {
   const nothing = attending.length ? null : paragraph('No block of this network attends.');
   const node = make('div', {class: 'live-attention'}, make('h3', {}, 'Attention'),
     nothing ?? [controls, place]);
-  return {node, selects, place, attends: attending.length > 0};
+  return {node, selects, place, onchange, attends: attending.length > 0};
 }
 
 function select(text, options, onchange) {
@@ -27,22 +27,36 @@ function select(text, options, onchange) {
 
 function showAttention(attention, {live, shown, now, before, chosen}) {
   if (!attention.attends) return;
-  const {layer, head, query, against} = readSelects(attention, live);
-  const of = (answer, told) => readBy({live, answer, told, layer, head,
-    query: queryToken(live, layer, told, query, chosen)});
+  const asked = readSelects(attention, live);
   const inPlace = shown.told.map((_, i) => i);
-  const [here, there] = [of(now, shown.told), of(before, inPlace)];
+  const read = (answer, told, layer, head) => readBy({live, answer, told, layer, head,
+    query: queryToken(live, layer, told, asked.query, chosen)});
+  const pick = (layer, head) => {
+    attention.selects.layer.field.value = String(layer);
+    attention.selects.head.field.value = String(head);
+    attention.onchange();
+  };
+  arrange(attention.place, [
+    onePicture(live, chosen, asked, read(now, shown.told, asked.layer, asked.head),
+      read(before, inPlace, asked.layer, asked.head)),
+    picturesOfHeads(live, chosen, (layer, head) => read(now, shown.told, layer, head), pick),
+  ]);
+}
+
+/** One layer and head: as it is, as it was, or the difference. */
+function onePicture(live, chosen, {layer, head, query, against}, here, there) {
   const change = here.map((value, i) => value - there[i]);
   const values = Float64Array.from({now: here, before: there, change}[against]);
   const scale = against === 'change' ? scaleOf(values, true)
     : {low: 0, high: Math.max(...here, ...there), palette: 'cividis'};
-  const uniform = 1 / (live.blocks[layer].prefix + live.blocks[layer].grid[0] * live.blocks[layer].grid[1]);
-  attention.place.replaceChildren(picture('live-attention', {
+  const {prefix, grid} = live.blocks[layer];
+  const ending = {now: '', before: ', untouched picture', change: ', now minus untouched'}[against];
+  return picture('live-attention', {
     ...onLiveGrid(live, chosen), ...scale, values, unit: 'share of attention',
-    caption: `Attention in layer ${layer}, ${head < 0 ? 'mean of heads' : `head ${head}`}, `
-      + `${queryWords(live, query, chosen)}${{now: '', before: ', untouched picture', change: ', now minus untouched'}[against]}`,
-    note: `Equal shares would be ${say(uniform)}.`,
-  }));
+    caption: `Layer ${layer}, ${head < 0 ? 'mean of heads' : `head ${head}`}, `
+      + `${queryWords(live, query, chosen)}${ending}`,
+    note: `Equal shares would be ${say(1 / (prefix + grid[0] * grid[1]))}.`,
+  });
 }
 
 /** The choices, after those have been offered that this layer has. */

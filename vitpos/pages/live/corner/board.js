@@ -117,6 +117,6 @@ function showBoard(board, {shown, chosen, words, drawing}) {
     cell.setAttribute('aria-selected', String(i === chosen));
     cell.setAttribute('aria-label', words(i) + (i === board.lifted ? ', lifted' : ''));
     cell.classList.toggle('lifted', i === chosen && (board.lifted ?? board.dragged) !== null);
-    cell.textContent = shown.told[i] === i ? '' : String(shown.told[i]);
+    cell.dataset.told = shown.told[i] === i ? '' : String(shown.told[i]);
   });
 }

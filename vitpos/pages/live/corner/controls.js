@@ -4,7 +4,7 @@
 function newControls(corner) {
   const {live, images} = corner;
   const image = select('Image', images.map(({index, label}, i) =>
-    [i, `${label === null || label === undefined ? 'image' : live.classes[label]}, number ${index}`]),
+    [i, `${live.classes[label] ?? 'image'} (test image ${index})`]),
   event => chooseImage(corner, Number(event.target.value)));
   const modes = make('fieldset', {class: 'live-modes'}, make('legend', {}, 'What a drag does'),
     MODES.filter(([mode]) => mode !== 'tell' || live.apart).map(([mode, text]) => modeChoice(corner, mode, text)));
@@ -46,7 +46,8 @@ function shiftPad(corner) {
       change(corner, shifted(live, history.now, far * down, far * right), `Shifted ${word}.`);
     },
   }, sign));
-  return make('div', {class: 'buttons', role: 'group', 'aria-label': 'Shift the image'}, by.node, buttons);
+  return make('div', {class: 'buttons', role: 'group', 'aria-label': 'Shift the image'}, by.node,
+    make('span', {class: 'live-arrows'}, buttons));
 }
 
 function shuffle(corner) {

@@ -3,6 +3,8 @@
 
 const HELP = 'Drag a patch onto another to exchange them. By keyboard: arrows choose a patch, Space '
   + 'lifts it, arrows carry it, Space puts it down, Escape puts it back.';
+const TELL_HELP = ' The picture stays as it is; the number in a patch is where the network is told '
+  + 'that it lies.';
 const PEN_HELP = 'Draw with the pointer. By keyboard: arrows move the pen (with Shift four pixels), '
   + 'Space puts it down and lifts it.';
 const MODES = [['move', 'Move patches'], ['tell', 'Only tell it that patches are elsewhere'],
@@ -155,6 +157,7 @@ function refresh(corner) {
   showBoard(parts.board, {shown, chosen, drawing, words: cell => cellWords(corner, cell)});
   parts.sheet.node.hidden = !drawing;
   parts.keys.hidden = drawing;
+  parts.keys.textContent = HELP + (mode === 'tell' ? TELL_HELP : '');
   parts.penKeys.hidden = !drawing;
   showControls(parts.controls, corner);
   if (corner.before && corner.asked !== shown) {
