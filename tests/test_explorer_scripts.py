@@ -1,10 +1,13 @@
 """The explorer's scripts and template, as far as one can tell without a browser."""
 
+import base64
+import hashlib
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from explorer_pages import of_every_kind, written
 
 from vitpos.pages import explorer
 
@@ -54,5 +57,22 @@ def test_the_template_asks_for_nothing_from_elsewhere() -> None:
     template = explorer.read("template.html") + explorer.read("style.css")
 
     assert re.findall(r"https?://|url\(|@import|src=|<link|onclick", template) == []
-    assert "default-src 'none'" in template
-    assert "'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'" in template
+
+
+def test_the_policy_allows_one_script_and_inline_styles(tmp_path: Path) -> None:
+    """And pictures that the page makes itself; everything else is forbidden."""
+    world = of_every_kind()
+    text = written(tmp_path / "explorer.html", world.meta(), world.pack).read_text("utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    told = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    code = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)[0].encode()
+    digest = base64.b64encode(hashlib.sha256(code).digest()).decode()
+
+    assert told == {
+        "default-src": "'none'",
+        "script-src": f"'sha256-{digest}'",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data: blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }

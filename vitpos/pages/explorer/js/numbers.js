@@ -2,6 +2,7 @@
 // Numbers and small grammar, as the page says them.
 
 const MINUS = '\u2212';
+const PERCENT = '\u00a0%'; // which must not begin a line
 const NOT_KNOWN = 'not measured';
 
 function isNumber(value) {
@@ -36,7 +37,7 @@ function saySize(value) {
 }
 
 function sayPercent(value, digits = 1) {
-  return isNumber(value) ? `${(100 * value).toFixed(digits)} %`.replace('-', MINUS) : NOT_KNOWN;
+  return isNumber(value) ? `${(100 * value).toFixed(digits)}${PERCENT}`.replace('-', MINUS) : NOT_KNOWN;
 }
 
 function sayTime(seconds) {
