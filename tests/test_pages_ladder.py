@@ -79,6 +79,7 @@ def test_a_budget_is_kept(share: float) -> None:
     assert packed.size + 100 <= share * whole.size
     assert len(found["left_out"]) > 1
     assert all(text.endswith(".") for text in found["left_out"][1:])
+    assert sum("on the way" in text for text in found["left_out"]) <= 1
 
 
 def test_less_room_never_shows_more() -> None:

@@ -21,6 +21,7 @@ KINDS = {
     "hybrid": ("backbone=hybrid", "backbone.depth=4", "embedding=learned1d"),
     "locate": ("task=locate", "patch.size=14", "embedding=sincos2d"),
     "where": ("task=where", "embedding=learned1d"),
+    "shuffle": ("patch.shuffle=true", "embedding=sincos1d"),
     "jigsaw": ("task=jigsaw", "embedding=rope2d"),
     "cls": ("backbone.pool=cls", "backbone.registers=1", "embedding=learned1d+alibi2d"),
 }

@@ -8,7 +8,7 @@ function stepOfProjection() {
   const patch = patchPixels(here, state.image, state.patch);
   const numbers = patch.pixels.length;
   const before = tokensBefore(arm());
-  const words = [paragraph(`The ${sayCount(numbers)} numbers of a patch become a vector of D = `
+  const words = [paragraph(`The ${sayCount(numbersOfPatch(arm()))} numbers of a patch become a vector of D = `
     + `${sayCount(here.dim)} numbers, x_p E. ${projectionWords(here)} `
     + 'It is the same for every patch, so the vector holds what is seen, and not where.')];
   const shown = [picture('step-pixels', {
@@ -28,10 +28,16 @@ function stepOfProjection() {
   return {words, pictures: shown};
 }
 
+/** What E reads of a patch: its pixels, and channels that a strategy puts beside them. */
+function numbersOfPatch(one) {
+  const {patch, channels, size: [height]} = frameOf(one);
+  const planes = one.objects.find(({kind, values}) => kind === 'planes' && values.shape[1] === height);
+  return patch ** 2 * (channels + (planes?.values.shape[0] ?? 0));
+}
+
 function projectionWords(here) {
   return here.kind === 'linear'
-    ? `E is one matrix of ${sayCount(here.patch ** 2 * here.channels)} × ${sayCount(here.dim)} `
-      + 'learned numbers.'
+    ? `E is one matrix of ${sayCount(numbersOfPatch(arm()))} × ${sayCount(here.dim)} learned numbers.`
     : `Here E is not one matrix but patches of kind “${here.kind}”.`;
 }
 
@@ -79,8 +85,8 @@ function stepOfSequence() {
   const here = frame();
   const cells = cellsOf(here);
   const prefix = here.prefix.length
-    ? ` In front stand ${here.prefix.join(', ')}, which ${here.prefix.length === 1 ? 'is' : 'are'} `
-      + 'no patch.' : ` Nothing stands in front of them: the network reads the ${here.pool} of all.`;
+    ? ` In front ${here.prefix.length === 1 ? 'stands' : 'stand'} ${here.prefix.join(', ')}, which `
+      + `${here.prefix.length === 1 ? 'is no patch' : 'are no patches'}.` : ` Nothing stands in front of them: the network reads the ${here.pool} of all.`;
   return {
     words: [
       paragraph(`The patches are put in a row, row by row: ${sayCount(cells)} patches, `
