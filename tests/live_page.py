@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
 from vitpos.data.samples import Samples
 from vitpos.pages import live
-from vitpos.pictures import CIVIDIS, PUOR, Palette
+from vitpos.pages.writing import colours
+from vitpos.pictures import CIVIDIS, PUOR
 
 SHARED = ("elements", "numbers", "colours", "keyboard", "tabulate", "picture", "payload")
 START = """
@@ -93,8 +92,3 @@ def explorer(name: str) -> str:
 def zipped(content: bytes) -> str:
     """As a page has it."""
     return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
-
-
-def colours(palette: Palette, count: int) -> str:
-    """So many colours from one end to the other."""
-    return palette.paint(np.linspace(0, 1, count), 0, 1).tobytes().hex()
