@@ -129,7 +129,7 @@ def tiled(values: np.ndarray) -> np.ndarray:
 
 
 class World:
-    """Invented runs on one frame, all numbers from one seed."""
+    """Invented runs on one frame, all numbers from one seed; perhaps `beside` those of another."""
 
     def __init__(
         self,
@@ -143,9 +143,13 @@ class World:
         prefix: Iterable[str] = ("CLS",),
         images: int = 2,
         seed: int = 0,
+        beside: "World | None" = None,
     ) -> None:
         self.draw = np.random.default_rng(seed)
         self.pack, self.arms = Pack(), list[Meta]()
+        self.frames = list[Meta]()
+        if beside is not None:  # on the same page
+            self.pack, self.arms, self.frames = beside.pack, beside.arms, beside.frames
         self.grid, self.heads, self.depth, self.dim = grid, heads, depth, dim
         self.cells, self.prefix, self.images = grid[0] * grid[1], list(prefix), images
         size = [grid[0] * patch, grid[1] * patch]
@@ -172,6 +176,7 @@ class World:
                 for i, image in enumerate(pixels)
             ],
         }
+        self.frames.append(self.frame)
 
     def normal(self, *shape: int) -> np.ndarray:
         """Noise."""
@@ -290,13 +295,13 @@ class World:
         tokens = self.cells + len(self.prefix)
         added = any(found["kind"] == "table" for found in objects)
         before = self.normal(self.images, tokens, self.dim)
-        more = self.normal(1, tokens, self.dim) if added else None
+        more = self.normal(self.images, tokens, self.dim) if added else None
         layers = list(range(self.depth))
         values = (0.9 + 0.02 * self.draw.random(5)).round(4).tolist()
         self.arms.append(
             {
                 "name": name,
-                "frame": 0,
+                "frame": self.frames.index(self.frame),
                 "family": kind,
                 "kind": kind,
                 "words": {
@@ -384,7 +389,7 @@ class World:
             "left_out": ["Nothing was measured: all numbers are noise."],
             "budget": 3_000_000,
             "palettes": palettes(),
-            "frames": [self.frame],
+            "frames": self.frames,
             "arms": self.arms,
         }
 

@@ -1,5 +1,6 @@
 """The explorer fits: few and many strategies, any grid, any screen, paper, and readers' aids."""
 
+import re
 import zlib
 from importlib import util
 from pathlib import Path
@@ -63,11 +64,9 @@ def test_nothing_scrolls_sideways(browser, page, size):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("strategy", ["both", "peg"])
 def test_axe_finds_nothing_serious(browser, page, dark, strategy):
-    """Names, roles, contrast: in both lights, with all tables open."""
+    """Names, roles, contrast: in both lights, with a table open."""
     browser.open(page, urlencode({"strategy": strategy, "step": 1}), dark=dark)
-    browser.run(
-        "document.querySelectorAll('main figure details').forEach(view => { view.open = true; });"
-    )
+    browser.run("document.querySelector('[data-figure=kernel] details').open = true")
     browser.settle()
     browser.set("Runtime.evaluate", expression=axe())
 
@@ -157,11 +156,49 @@ def test_any_shape(browser, tmp_path, sizes):
     browser.open(path)
     for arm in world.arms:
         browser.run(f"choose({{strategy: '{arm['name']}', patch: 99, head: 0}})")
-        for step in range(5):
-            browser.run(f"choose({{step: {step}}})")
+    for step in range(5):
+        browser.run(f"choose({{step: {step}}})")
     width, height, _ = browser.pixels('[data-picture="kernel"]')
 
     assert (height, width) == world.around
+    assert browser.trouble() == []
+
+
+def test_goes_from_one_grid_to_another(browser, tmp_path):
+    """The patch at the same place of the image is chosen; nothing is subtracted across grids."""
+    coarse = pages.World(grid=(2, 2), patch=8)
+    coarse.arm("coarse", coarse.table())
+    fine = pages.World(grid=(4, 4), patch=4, prefix=[], beside=coarse)
+    fine.arm("fine", fine.table())
+    path = pages.written(tmp_path / "explorer.html", fine.meta(), fine.pack)
+    browser.open(path, "strategy=coarse&step=1&patch=1")
+    browser.run("document.querySelector('[data-key=go-fine]').click()")
+    chosen = browser.run("return document.getElementById('selected').textContent")
+    told = browser.run("return document.getElementById('versus-pictures').innerText")
+
+    assert chosen == "Chosen: patch 7 (row 1, column 3)"
+    assert "Their grids differ, 4 × 4 and 2 × 2" in told
+    assert not browser.run("return document.querySelector('[data-figure$=difference]')")
+    assert browser.trouble() == []
+
+
+def test_counts_blocks_over_all_stages(browser, tmp_path):
+    """Of a network of several stages, layers have the numbers that the payload says."""
+    world = pages.World()
+    world.arm("late", world.map())
+    arm = world.arms[0]
+    for part in (arm["kernel"], arm["attention"], arm["distance"], arm["objects"][0]):
+        part["layers"] = [3, 4]
+    arm["similarity_of"] = [-1, 3, 4]
+    world.frame["depth"] = 6
+    browser.open(pages.written(tmp_path / "explorer.html", world.meta(), world.pack), "layer=1")
+    captions = browser.run(
+        "return ['map', 'kernel', 'similarity', 'attention'].map(name =>"
+        " document.querySelector(`[data-figure=${name}] figcaption`).textContent)"
+    )
+
+    assert all(re.search("(layer|block) 4", text, re.IGNORECASE) for text in captions), captions
+    assert browser.run("return document.getElementById('choose-layer').options.length") == 2
     assert browser.trouble() == []
 
 

@@ -1,6 +1,7 @@
 """What a card says of a network on images: the same numbers that probes find."""
 
 import dataclasses
+from pathlib import Path
 
 import networks
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 from opened_runs import given, opened
 
 from vitpos.pages.cards.entering import attended, entering, queries
+from vitpos.pages.cards.numbers import probed
 from vitpos.pages.cards.objects import objects
 from vitpos.pages.cards.reach import reach
 from vitpos.pages.cards.shuffled import shuffled
 from vitpos.pages.coded import Coded
 from vitpos.pages.opened import Opened, choice
 from vitpos.pages.payload import Packed
-from vitpos.probes import load
+from vitpos.probes import load, results
 
 ALL = 10**9
 
@@ -56,16 +58,16 @@ def test_distances_are_those_of_the_probe() -> None:
     assert found["uniform"] == wanted.numbers["uniform_distance"]
 
 
-def test_tokens_differ_by_what_is_added() -> None:
-    """Before and with position are in one range, and their difference is the table."""
+def test_what_is_added_to_tokens_is_the_table() -> None:
+    """In a range of its own, to half a step of it; nothing where nothing is added."""
     one = opened("learned1d", pool="cls")
     added = entering(one)["added"]
     table = one.subject.model.position.vectors(one.site).detach().numpy()
-    difference = added["entered"].values() - added["before"].values()
+    difference = added["difference"].values()
 
-    assert added["before"].high == added["entered"].high
-    assert np.abs(difference[:, 1:] - table).max() <= added["before"].high / 100
+    assert np.abs(difference[:, 1:] - table).max() <= 0.51 * added["difference"].high / 127
     assert (difference[:, 0] == 0).all()
+    assert entering(opened("rope2d"))["added"]["difference"] is None
 
 
 def test_answers_are_those_of_the_network() -> None:
@@ -139,6 +141,20 @@ def test_images_are_of_different_classes() -> None:
     assert choice(labels, 2) == (0, 2)
     assert choice(labels, 4) == (0, 2, 4, 1)
     assert choice(labels, 9) == (0, 2, 4, 1, 3)
+
+
+@pytest.mark.parametrize("step", [8, 4])
+def test_probes_count_if_they_are_of_these_weights(step: int, tmp_path: Path) -> None:
+    """Numbers about the whole network, and curves over sizes; nothing of other weights."""
+    names = ("shuffle/drop", "kernel/layer0/rms", "resolution/resize48/accuracy")
+    numbers = {f"probe/{name}": 0.5 for name in names}
+    curve = {"resize_sizes": np.array([32, 48]), "resize_accuracy": np.array([0.9, 0.5])}
+    entry = {"weights": {"step": step, "sha256": "c" * 64}, "numbers": numbers}
+    results.add(tmp_path, "resolution", entry, curve)
+    found = probed(opened("none", path=tmp_path))
+    whole = {"resize": {"sizes": [32, 48], "accuracy": [0.9, 0.5]}}
+
+    assert found == ({"numbers": {"shuffle/drop": 0.5}, "resolution": whole} if step == 8 else {})
 
 
 def test_what_diverged_has_a_card() -> None:

@@ -40,7 +40,7 @@ def card(cells: int, layers: int, heads: int, images: int, dim: int = 16) -> dic
         ],
         "similarity": coded.cosines(noise((layers + 1, cells, cells))),
         "similarity_of": list(range(-1, layers)),
-        "added": {n: coded.signed(noise((images, cells, dim))) for n in ("before", "entered")},
+        "added": {n: coded.signed(noise((images, cells, dim))) for n in ("before", "difference")},
         "attention": {
             "heads": heads,
             "layers": list(range(layers)),
@@ -79,6 +79,7 @@ def test_a_budget_is_kept(share: float) -> None:
     assert packed.size + 100 <= share * whole.size
     assert len(found["left_out"]) > 1
     assert all(text.endswith(".") for text in found["left_out"][1:])
+    assert sum("on the way" in text for text in found["left_out"]) <= 1
 
 
 def test_less_room_never_shows_more() -> None:

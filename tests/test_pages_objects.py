@@ -8,6 +8,7 @@ import torch
 from networks import COMBINATIONS
 from opened_runs import numbers, opened
 
+from vitpos import snapshots
 from vitpos.grid import Grid
 from vitpos.pages.cards import maps, rotations, tables
 from vitpos.pages.cards.objects import objects
@@ -15,6 +16,7 @@ from vitpos.pages.cards.parts import parts
 from vitpos.pages.coded import Coded
 from vitpos.pages.payload import arrays
 from vitpos.probes import load
+from vitpos.snapshots import Snapshot
 
 SHAPES = {"map": "values", "rotation": "kernel", "response": "values"}
 
@@ -179,7 +181,14 @@ def off(found: Coded, wanted: np.ndarray) -> float:
 
 
 def test_history_is_read_where_it_was_kept(tmp_path: Path) -> None:
-    """By the name of the view and the layer; a damaged file is passed over."""
-    one = opened("learned1d", path=tmp_path)
+    """By the name of the view and the layer, in order; a damaged file is passed over."""
+    table = np.arange(16 * 32, dtype=np.float32).reshape(16, 32)
+    for step in (4, 0, 8):
+        views, grids = {"learned1d/table/layer0": table * step}, {"learned1d/table/layer0": (4, 4)}
+        snapshots.keep(tmp_path, Snapshot(step, step // 4, views, grids))
+    (tmp_path / "positions" / "step000008.safetensors").write_bytes(b"torn")
+    found = objects(opened("learned1d+rope_mixed", path=tmp_path))[0]["history"]
 
-    assert objects(one)[0]["history"] == []
+    assert [(one["step"], one["epoch"]) for one in found] == [(0, 0), (4, 1)]
+    assert found[1]["values"].high == pytest.approx(4 * (16 * 32 - 1), rel=1e-5)
+    assert objects(opened("learned1d", path=tmp_path))[0]["history"] == []

@@ -36,6 +36,7 @@ def test_no_word_is_empty(name: str, count: int) -> None:
 
     assert all(said[key] for key in said), said
     assert all(text.strip() for key in LISTS for text in said[key])
+    assert not any(text.startswith(("and ", "so ")) for key in LISTS for text in said[key])
     assert len(said["explanation"]) > 100
     assert "\n" not in said["explanation"]
 

@@ -21,6 +21,7 @@ KINDS = {
     "hybrid": ("backbone=hybrid", "backbone.depth=4", "embedding=learned1d"),
     "locate": ("task=locate", "patch.size=14", "embedding=sincos2d"),
     "where": ("task=where", "embedding=learned1d"),
+    "shuffle": ("patch.shuffle=true", "embedding=sincos1d"),
     "jigsaw": ("task=jigsaw", "embedding=rope2d"),
     "cls": ("backbone.pool=cls", "backbone.registers=1", "embedding=learned1d+alibi2d"),
 }
@@ -90,7 +91,7 @@ def test_every_kind_of_network_and_task(kind: str, tmp_path: Path) -> None:
     tokens = rows * cols + len(frame["prefix"])
 
     assert arm["objects"]
-    assert arm["added"]["entered"]["shape"] == [2, tokens, frame["dim"]]
+    assert arm["added"]["before"]["shape"] == [2, tokens, frame["dim"]]
     assert arm["attention"]["values"]["shape"][-1] == tokens
     assert arm["kernel"]["values"]["shape"][2:] == [2 * rows - 1, 2 * cols - 1]
     assert len(frame["images"]) == 2

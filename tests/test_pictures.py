@@ -7,18 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from vitpos.pictures import (
-    BLACK,
-    CIVIDIS,
-    GREY,
-    PUOR,
-    WHITE,
-    Palette,
-    heat,
-    mosaic,
-    samples,
-    similarity,
-)
+from vitpos.palettes import BLACK, CIVIDIS, GREY, PUOR, WHITE, Palette
+from vitpos.pictures import heat, mosaic, samples, similarity
 
 torch.set_num_threads(1)
 

@@ -47,7 +47,7 @@ def test_leaves_what_a_reader_needs(tmp_path: Path) -> None:
     assert path.parent == tmp_path / "runs"
     assert path.name == f"mnist5k-rope2d-s3-{record['identity'][:8]}"
     assert {p.name for p in path.iterdir()} == {
-        *("checkpoints", "config.yaml", "lock", "metrics.jsonl", "overrides.txt"),
+        *("checkpoints", "config.yaml", "lock", "metrics.jsonl", "overrides.txt", "positions"),
         *("predictions.npz", "record.json", "summary.json", "timings.jsonl"),
     }
     assert folder.run() == compose(tmp_path, "seed=3", "notes=hello")

@@ -125,8 +125,13 @@ def labelled(word: str, text: str, width: int | None) -> list[str]:
     line = f"{word:{LABEL}}{text}"
     if width is None or len(line) <= width or word in TYPED:
         return [line]
-    indent, options = " " * LABEL, {"break_on_hyphens": False, "break_long_words": False}
-    return textwrap.wrap(line, width, subsequent_indent=indent, **options)
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * LABEL,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def drawn(position: Sequence[Mapping[str, Any]], width: int, how: Style) -> list[str]:

@@ -38,7 +38,7 @@ class Snapshot:
 
     step: int
     epoch: int
-    views: Views  # by name and layer, first layers first
+    views: Views  # by name and layer, in this order
     grids: Mapping[str, tuple[int, int]]  # rows and columns of cells, for each of the views
     left_out: tuple[str, ...] = ()  # views that there was no room for
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vitpos.embeddings.base import PositionEmbedding, Site
-from vitpos.snapshots import ALL, ONE, Snapshot, epochs_kept
+from vitpos.snapshots import ALL, ONE, Snapshot, epochs_kept, in_order
 
 HEAD, ENTRY = 2**10, 2**8  # bytes that a file and each of its arrays need besides
 Layer = Mapping[str, tuple[np.ndarray, tuple[int, int]]]
@@ -21,8 +21,10 @@ def taken(position: PositionEmbedding, step: int, epoch: int, epochs: int) -> Sn
     layers = [layer for site in position.sites() if (layer := of_layer(position, site))]
     room = min(ONE, ALL // len(epochs_kept(epochs)))
     kept = fitting([size(layer) for layer in layers], room - HEAD)
-    views = {name: view for number in kept for name, (view, _) in layers[number].items()}
-    grids = {name: grid for number in kept for name, (_, grid) in layers[number].items()}
+    found = {name: seen for number in kept for name, seen in layers[number].items()}
+    names = sorted(found, key=in_order)
+    views = {name: found[name][0] for name in names}
+    grids = {name: found[name][1] for name in names}
     left_out = tuple(name for layer in layers for name in layer if name not in views)
     return Snapshot(step, epoch, views, grids, left_out)
 

@@ -159,7 +159,8 @@ def rebuild(folder: Path, into: Path | None = None) -> None:
         started=run.started,
     )
     kept = {snapshot.step: snapshot for snapshot in snapshots.read(folder).snapshots}
-    for row in ({"step": 0}, *run.rows):
+    before: dict[str, float | int] = {"step": 0}
+    for row in (before, *run.rows):
         now += row.get("perf/seconds", 0.0)
         board.record(row)
         if row["step"] in kept:

@@ -23,6 +23,8 @@ READING = """
 - HPARAMS has a row for each arm: means over its runs, in columns those keys in which arms differ.
 - CUSTOM SCALARS draws the mean curves with 95 % t intervals over seeds: where the mean over all
   seeds lies, not where runs lie. Fewer than three finished runs give a mean and no interval.
+- IMAGES has what position embeddings look like at the start, after epochs 1, 2, 4 ... and at the
+  end; PROJECTOR has the cells of a position table as points, by row and column, of a run of an arm.
 - Two intervals that overlap may still be of different arms, and many that are looked at will show
   something. `vitpos compare` pairs the seeds, corrects for the number of arms, and gives a verdict.
 """

@@ -154,6 +154,12 @@ def report(
         float, typer.Option("--max-mb", help="The largest explorer.html, in millions of bytes.")
     ] = 3.0,
     images: Annotated[int, typer.Option(help="Test images that are shown one by one.")] = 2,
+    live: Annotated[
+        bool, typer.Option("--live", help="Put the network itself into explorer.html, to try.")
+    ] = False,
+    live_arm: Annotated[
+        str | None, typer.Option(metavar="ARM", help="The same, of this arm of several.")
+    ] = None,
     allow: Allow = None,
     plugin: Plugins = None,
 ) -> None:
@@ -164,7 +170,10 @@ def report(
     with watching(quiet=False) as show:
         from vitpos.pages.writing import Asked, pages
 
-        asked = Asked(only=only, output=output, max_mb=max_mb, images=images, allow=allow or [])
+        asked = Asked(
+            only=only, output=output, max_mb=max_mb, images=images, live=live, live_arm=live_arm,
+            allow=allow or [],
+        )  # fmt: skip
         written = pages(paths or [catalogue.outputs()], asked, show.work, show.note)
     say("\n".join(map(str, written)))
 

@@ -2,5 +2,6 @@
 
 `gathering` says which runs, `opened` opens one, `sharing` which of them look at the same images,
 `cards` what is known of each, in `coded` numbers; `ladder` how much of it fits, `payload` packs it,
-`explorer` writes the page, `writing` does all of that. `format.md` is the format in words.
+`explorer` writes the page, `writing` does all of that. `live` puts a trained network itself into
+it. `format.md` is the format in words.
 """

@@ -10,23 +10,26 @@ from pathlib import Path
 
 import jinja2
 
-from vitpos.pages.payload import Packed
+from vitpos.pages import live
+from vitpos.pages.payload import Packed, encoded
 
 FOLDER = Path(__file__).parent / "explorer"
 LAST = "main.js"  # starts what the others define
 
 
-def page(title: str, packed: Packed) -> str:
-    """The whole file as text."""
-    code = script()
+def page(title: str, packed: Packed, network: bytes | None = None) -> str:
+    """The whole file as text; with a `network`, also what runs it (see `vitpos.pages.live`)."""
+    code = script() if network is None else script(live.script())
     digest = hashlib.sha256(code.encode()).digest()
+    more = {} if network is None else {"network": encoded(network)}
     return template().render(
         title=html.escape(title),
         meta=packed.meta,
         blob=packed.blob,
-        style=read("style.css"),
+        style=read("style.css") + ("" if network is None else live.style()),
         script=code,
         digest=base64.b64encode(digest).decode("ascii"),
+        **more,
     )
 
 
@@ -36,10 +39,11 @@ def template() -> jinja2.Template:
     return known.from_string(read("template.html"))
 
 
-def script() -> str:
-    """All scripts as one, in the order of their names, the one that starts them last."""
-    files = sorted((FOLDER / "js").glob("*.js"), key=lambda path: (path.name == LAST, path.name))
-    return "\n".join(path.read_text("utf-8") for path in files)
+def script(more: str = "") -> str:
+    """All scripts as one, in the order of their names; then `more`, and what starts them last."""
+    names = sorted(path.name for path in (FOLDER / "js").glob("*.js") if path.name != LAST)
+    parts = [*(read(f"js/{name}") for name in names), more, read(f"js/{LAST}")]
+    return "\n".join(part for part in parts if part)
 
 
 def read(name: str) -> str:

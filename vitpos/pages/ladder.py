@@ -89,7 +89,8 @@ def reduced(facts: Facts, rung: Rung) -> Facts:
     for step in steps:
         arms = [step.change(card) for card in arms]
     said = [*facts["left_out"], *attention_said(facts["arms"], arms, rung)]
-    return facts | {"arms": arms, "left_out": [*said, *(step.said for step in steps)]}
+    lost = {step.topic: step.said for step in steps}  # the last word on each
+    return facts | {"arms": arms, "left_out": [*said, *lost.values()]}
 
 
 def with_attention(card: Card, rung: Rung) -> Card:
@@ -125,8 +126,12 @@ def rungs(card: Card) -> list[Mapping[str, Any]]:
 
 @dataclass(frozen=True)
 class Step:
-    """Something to leave out of a card, and the sentence that says so."""
+    """Something to leave out of a card, and the sentence that says so.
 
+    What is said of a topic holds until more of it is left out.
+    """
+
+    topic: str
     said: str
     change: Callable[[Card], Card]
 
@@ -166,22 +171,23 @@ def ends(card: Card) -> Card:
 def one_image(card: Card) -> Card:
     """Tokens of the first image."""
     added = card["added"]
-    first = {key: added[key].of(slice(0, 1)) for key in ("before", "entered")}
-    return card | {"added": added | first}
+    there = (key for key in ("before", "difference") if added[key] is not None)
+    return card | {"added": added | {key: added[key].of(slice(0, 1)) for key in there}}
 
 
 THINNER = (
-    Step("Of each table on the way, three moments are shown.", in_objects(few_steps)),
-    Step("Tables on the way are left out.", in_objects(no_steps)),
-    Step("How alike mean tokens are is shown at the first and the last block only.", ends),
-    Step("Cosines of tables are left out: they follow from the tables.",
+    Step("way", "Of each table on the way, three moments are shown.", in_objects(few_steps)),
+    Step("way", "Tables on the way are left out.", in_objects(no_steps)),
+    Step("alike", "How alike mean tokens are is shown at the first and the last block only.", ends),
+    Step("cosines", "Cosines of tables are left out: they follow from the tables.",
          in_objects(without("similarity"))),
-    Step("Other grids are left out.", in_objects(without("other"))),
-    Step("Tokens with and without position are those of the first image.", one_image),
-    Step("What tables and maps were at the start is left out.", in_objects(without("start"))),
-    Step("How alike mean tokens are is left out.", without("similarity")),
-    Step("Tokens with and without position are left out.",
-         lambda card: card | {"added": card["added"] | {"before": None, "entered": None}}),
+    Step("grids", "Other grids are left out.", in_objects(without("other"))),
+    Step("tokens", "Tokens with and without position are those of the first image.", one_image),
+    Step("start", "What tables and maps were at the start is left out.",
+         in_objects(without("start"))),
+    Step("alike", "How alike mean tokens are is left out.", without("similarity")),
+    Step("tokens", "Tokens with and without position are left out.",
+         lambda card: card | {"added": card["added"] | {"before": None, "difference": None}}),
 )  # fmt: skip
 FULL = len(THINNER)
 RUNGS = (

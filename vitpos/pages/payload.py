@@ -20,7 +20,7 @@ class Packed:
         self.pieces: list[bytes] = []
         self.length = 0
         self.meta = text(self.referred(facts))
-        self.blob = base64.b64encode(squeezed(b"".join(self.pieces))).decode("ascii")
+        self.blob = encoded(b"".join(self.pieces))
 
     @property
     def size(self) -> int:
@@ -65,6 +65,11 @@ def text(data: Any) -> str:
 def squeezed(content: bytes) -> bytes:
     """As browsers open it, without a date."""
     return gzip.compress(content, 9, mtime=0)
+
+
+def encoded(content: bytes) -> str:
+    """As a page holds bytes: compressed, in base64."""
+    return base64.b64encode(squeezed(content)).decode("ascii")
 
 
 def unpacked(meta: str, blob: str) -> tuple[dict[str, Any], bytes]:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from vitpos.data.samples import Report
 from vitpos.durable import disk_errors, make_folder, write
 from vitpos.errors import BadData, BadInput, BadRun, UserError
 from vitpos.memory import resources
-from vitpos.pages import explorer, gathering, ladder
-from vitpos.pages import report as printed
+from vitpos.pages import explorer, gathering, ladder, live
 from vitpos.pages.cards.card import PARTS, card
 from vitpos.pages.cards.words import kinds
 from vitpos.pages.gathering import Gathered, Shown
@@ -46,6 +46,8 @@ class Asked:
     output: Path | None = None  # a folder
     max_mb: float = 3.0
     images: int = 2
+    live: bool = False  # whether a network itself is in the explorer
+    live_arm: str | None = None  # whose; needed if there are several arms
     allow: Sequence[str] = ()
 
     @property
@@ -70,6 +72,22 @@ class Asked:
         if not 1 <= self.images <= 20:
             raise BadInput(f"--images {self.images}: must be 1 to 20")
 
+    def alive(self, arms: Sequence[Shown]) -> str | None:
+        """The arm whose network is in the explorer, if any; `BadInput` if it cannot be told."""
+        if not self.live and self.live_arm is None:
+            return None
+        if "explorer" not in self.pages:
+            raise BadInput("--live: networks run in explorer.html, which is not asked for")
+        labels = [arm.row.label for arm in arms]
+        if self.live_arm is None and len(labels) > 1:
+            hint = f"--live-arm {labels[0]}"
+            raise BadInput(f"--live: a page has room for one network of {len(labels)}", hint)
+        if self.live_arm not in (None, *labels):
+            near = get_close_matches(str(self.live_arm), labels, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(labels)}"
+            raise BadInput(f"--live-arm {self.live_arm}: there is no such arm", hint)
+        return self.live_arm or labels[0]
+
 
 @dataclass
 class Cards:
@@ -80,6 +98,7 @@ class Cards:
     frames: list[dict[str, Any]] = field(default_factory=list)
     arms: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    network: bytes | None = None  # of the arm that is live
 
 
 def pages(paths: Sequence[Path], asked: Asked, report: Report, note: Note) -> list[Path]:
@@ -107,6 +126,8 @@ def pages(paths: Sequence[Path], asked: Asked, report: Report, note: Note) -> li
 def written(found: Cards, asked: Asked, folder: Path, wanted: Sequence[str]) -> None:
     """The pages that are made of cards."""
     if "report" in wanted:
+        from vitpos.pages import report as printed  # loads what draws charts
+
         path = folder / PAGES["report"]
         shown = found.gathered.answer, found.arms, path
         printed.write(*shown, title=found.title, left_out=found.left_out)
@@ -128,6 +149,7 @@ def cards(gathered: Gathered, title: str, asked: Asked, report: Report, note: No
     found = Cards(gathered, title, left_out=list(gathered.left_out))
     pace = Pace(len(gathered.arms) * len(PARTS), report, "pages")
     frames, troubles = Frames(), list[UserError]()
+    alive = asked.alive(gathered.arms)
     most = int(asked.max_mb * MEGA) * ladder.ROOM // len(gathered.arms)
     with Stop():
         for arm in gathered.arms:
@@ -139,9 +161,11 @@ def cards(gathered: Gathered, title: str, asked: Asked, report: Report, note: No
             with resources(one.run):
                 number = frames.add(frame(one))
                 label, metric = arm.row.label, gathered.answer.metric
-                made = card(
-                    arm, one, metric, number, most, lambda part, label=label: pace.of(part, label)
-                )
+                own = partial(pace.of, run=label)
+                made = card(arm, one, metric, number, most, own)
+                if label == alive:
+                    network = live.export(one.subject, one.classes, one.chosen)
+                    made["live"], found.network = network.meta, network.blob
                 found.arms.append(made)
     if not found.arms:
         raise troubles[0]
@@ -187,7 +211,7 @@ def explored(found: Cards, asked: Asked) -> str:
     }
     around = len(explorer.page(found.title, Packed({})).encode())
     _, packed = ladder.fitted(facts, budget, around)
-    return explorer.page(found.title, packed)
+    return explorer.page(found.title, packed, found.network)
 
 
 def colours(palette: Palette, count: int) -> str:

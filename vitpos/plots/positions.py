@@ -18,7 +18,7 @@ from vitpos.plots import style
 from vitpos.plots.scene import Scene
 from vitpos.plots.style import GREY, INK, PAGE, SMALL
 
-ACROSS, SIDE, BELOW = 4, 1.6, 0.55  # pictures side by side; inches of one, and for its words
+ACROSS, SIDE, BELOW = 4, 1.6, 0.6  # pictures side by side; inches of one, and for its words
 DOTS = 400  # that a picture is enlarged to: programs that show SVG and PDF blur what is small
 
 
@@ -46,7 +46,7 @@ def panel(name: str, found: Sequence[Mapping[str, Any]]) -> Panel:
     """The first picture of a strategy, or why there is none."""
     for one in found:
         for figure in of_object(name, one):
-            return Panel(name, figure.picture, f"{figure.title}: {figure.note}")
+            return Panel(name, figure.picture, figure.title.lower())
     whys = [str(one["why"]) for one in found if "why" in one]
     return Panel(name, None, whys[0] if whys else "nothing to see")
 
@@ -82,4 +82,4 @@ def draw(axes: Axes, panel: Panel) -> None:
     if panel.picture.palette != "own":
         note = f"{panel.picture.low:.3g} to {panel.picture.high:.3g}; {note}"
     below: Any = {"va": "top", "size": SMALL - 0.5, "color": GREY, "transform": axes.transAxes}
-    axes.text(0, -0.04, style.folded(note, 34, 3), **below)
+    axes.text(0, -0.04, style.folded(note, 36, 2), **below)

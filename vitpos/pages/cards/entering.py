@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitpos.pages.coded import magnitude, numbers, shares, signed
+from vitpos.pages.coded import shares, signed
 from vitpos.pages.opened import Opened
 from vitpos.probes.trace import Layer, traced
 from vitpos.probes.variance import norms
@@ -17,7 +17,9 @@ CHOICES = ("classify", "locate", "relate", "where")  # tasks that give an image 
 
 
 def entering(one: Opened) -> dict[str, Any]:
-    """Tokens in front of the first shown block without and with position, and the answers.
+    """Tokens in front of the first shown block, what position adds to them, and the answers.
+
+    Each in a range of its own: what is added is often much smaller than what is there.
 
     `later` is what the strategy adds in front of the other blocks, `asked` what it adds inside
     attention to what queries and keys are made of, both by the size of what was there; only where
@@ -29,12 +31,12 @@ def entering(one: Opened) -> dict[str, Any]:
         torch.cat([getattr(layers[first], name) for layers in parts])
         for name in ("before", "entered")
     )
-    bound = max(magnitude(numbers(x)) for x in (before, entered))
+    more = entered - before
     ratios = {n: added([layers[n] for layers in parts]) for n in one.blocks}
     return {
         "added": {
-            "before": signed(before, bound),
-            "entered": signed(entered, bound),
+            "before": signed(before),
+            "difference": signed(more) if bool(more.any()) else None,
             "layer": first,
             **answered(one),
         },

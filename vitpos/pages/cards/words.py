@@ -1,5 +1,6 @@
 """What a card says in words: from the file of the strategy, and from `words.yaml`."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from vitpos.switches import flat
 from vitpos.words import counted
 
 FILE = Path(__file__).parents[1] / "words.yaml"
+ASIDE = re.compile(r"\s+\([^()]*\)")  # in a sentence
 RESAMPLED = ("bicubic", "bilinear", "corners", "nearest", "geometric")
 
 
@@ -48,7 +50,7 @@ def about(name: str, options: Mapping[str, Any], count: int) -> dict[str, Any]:
     description = entry.description if entry else name
     starts = entry.facts.get("starts", "") if entry else ""
     learns = f"{counted(f'{count:,}', 'number')}" if count else "nothing"
-    begins = f"They start: {starts}." if count and starts else ""
+    begins = f"They start: {ASIDE.sub('', starts)}." if count and starts else ""
     own = f"Here: {lower(description)}."
     return {
         "family": family,

@@ -14,7 +14,7 @@ from vitpos.plots.draw import KINDS, Drawn
 from vitpos.plots.request import Wanted
 from vitpos.plots.scene import Scene
 
-ASKED = (  # what there may be, and against what
+ASKED: tuple[tuple[str, tuple[str, ...]], ...] = (  # what there may be, and against what
     ("seeds", ()),
     ("curves", ("epochs",)),
     ("resolution", ()),

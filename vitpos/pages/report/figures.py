@@ -11,6 +11,7 @@ from vitpos.pages.report import painted
 from vitpos.pages.report.painted import Painted
 
 SMALL, WIDE = 150, 220  # pixels across
+NARROW = 0.1  # a range of cosines that has too few codes to be stretched
 BLOCKS, HEADS = 12, 12  # of which maps are shown: of more, some from the first to the last
 
 Card = Mapping[str, Any]
@@ -45,8 +46,10 @@ def table(name: str, one: Object) -> Iterator[Figure]:
     grid = pair(one["grid"])
     title = "Position vectors, alike" + ("" if one["layer"] in (None, 0) else at(one["layer"]))
     moved = one.get("moved")
-    note = f"moved by {share(moved)} of its first length" if moved else "not learned"
-    yield similar(name, one["similarity"], grid, title, note, weight=0)
+    note = "began at zero" if moved is None else "as at the start"
+    note = f"moved by {share(moved)} its first length" if moved else note
+    found = one.get("similarity") or cosines(alike(one["now"].values()))
+    yield similar(name, found, grid, title, note, weight=0)
     start = one.get("start")
     if start is not None:
         first = cosines(alike(start.values()))
@@ -87,11 +90,14 @@ def way(name: str, one: Object, grid: tuple[int, int]) -> Iterator[Figure]:
 def similar(
     name: str, found: Coded, grid: tuple[int, int], title: str, note: str, weight: int
 ) -> Figure:
-    """A tile for each cell, in the range of the cosines of different cells."""
+    """A tile for each cell, in the range of the cosines of different cells.
+
+    Where these hardly differ, codes do not tell them apart: then colours are of -1..1.
+    """
     values = found.values().reshape(len(found.codes), -1)
     away = values[~np.eye(len(values), dtype=bool)]
     ends = rounded(low(away)), rounded(high(away))
-    shown = coded(values, *ends) if ends[0] < ends[1] else found
+    shown = coded(values, *ends) if ends[1] - ends[0] > NARROW else found
     alt = (
         f"{name}, {title.lower()}: tiles of {grid[0]} x {grid[1]} cells,"
         f" cosines from {ends[0]:.2f} to {ends[1]:.2f}"
@@ -121,7 +127,9 @@ def before(name: str, one: Object) -> Iterator[Figure]:
     """The same at the start, where it moved."""
     if one.get("start") is not None:
         moved = one.get("moved")
-        note = "before the first step" + (f"; moved by {share(moved)} since" if moved else "")
+        note = "before the first step" + (
+            f"; moved by {share(moved)} its size since" if moved else ""
+        )
         yield mapped(name, one["start"], "At the start", note, one, 2)
 
 
@@ -240,8 +248,8 @@ def at(layer: int) -> str:
 
 
 def share(value: float) -> str:
-    """A part of something."""
-    return f"{100 * value:.3g} %"
+    """A part of something, or how many times it is that."""
+    return f"{100 * value:.3g} % of" if value < 2 else f"{value:.3g} times"
 
 
 def capital(text: str) -> str:

@@ -114,7 +114,7 @@ def shown(sheet: Sheet, card: Mapping[str, Any]) -> Shown:
         if one["kind"] == "rotation"
     ]
     return Shown(
-        visible(name),
+        name,
         card,
         facts.reached(sheet, name),
         facts.result(sheet, name),
@@ -138,6 +138,11 @@ def table(
     return Markup("\n".join(found))
 
 
+def harmless(value: Any) -> Any:
+    """Text of others without what cannot be seen or would turn it around."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def template() -> jinja2.Template:
     """With every text made harmless, and an error for what it asks for and nobody gives."""
     known = jinja2.Environment(
@@ -147,6 +152,6 @@ def template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=harmless,
     )
-    known.filters["visible"] = visible
     return known.get_template("page.html")

@@ -36,9 +36,9 @@ function stripOfSeeds(shown, metric) {
   const [low, high] = spread(all);
   const longest = Math.max(...shown.map(({name}) => name.length));
   return chart('seeds', {
-    caption: `${metricWords(metric)} of every seed`,
+    caption: `${capital(metricWords(metric))} of every seed`,
     height: 66 + 24 * shown.length, left: Math.min(190, 24 + 7.2 * longest), widest: 1100,
-    x: {label: metricWords(metric), low, high, words: value => told(value).replace(/0 %$/, ' %')},
+    x: {label: metricWords(metric), low, high, words: value => told(value).replace(`0${PERCENT}`, PERCENT)},
     y: {label: '', low: -0.5, high: shown.length - 0.5, ticks: shown.map((_, i) => row(i)),
       words: at => shorten(shown[row(at)].name, 24)},
     series: [
@@ -65,7 +65,7 @@ function drawAllArms() {
   const rows = ranked().map(one => {
     const {results = {}, cost = {}} = one;
     const range = isNumber(results.low)
-      ? `${sayMetric(results.metric, results.low).replace(' %', '')} to ${sayMetric(results.metric, results.high)}`
+      ? `${sayMetric(results.metric, results.low).replace(PERCENT, '')} to ${sayMetric(results.metric, results.high)}`
       : 'too few seeds';
     const cells = [one.kind || one.family, sayMetric(results.metric, results.mean), range,
       sayCount(results.n), sayCount(cost.params_embedding), sayCount(cost.params),

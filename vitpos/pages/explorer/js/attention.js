@@ -69,7 +69,7 @@ function attentionWords(one, {wanted, token}) {
     + `${say(1 / names.length)} each.`)];
   if (RUNGS[rung]) words.push(paragraph(RUNGS[rung], 'note'));
   if (token !== wanted) {
-    words.push(paragraph(`${names[wanted]} is not among them; ${names[token]} is the nearest that is.`, 'absent'));
+    words.push(paragraph(`${capital(names[wanted])} is not among them; ${names[token]} is the nearest that is.`, 'absent'));
   }
   return {words, missing: false};
 }

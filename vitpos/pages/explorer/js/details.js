@@ -5,7 +5,7 @@ function detailsOf(one) {
   const here = frameOf(one);
   const cells = cellsOf(here);
   const tokens = cells + here.prefix.length;
-  const numbers = here.patch ** 2 * here.channels;
+  const numbers = numbersOfPatch(one);
   const {cost = {}} = one;
   return [
     sumOfTokens(one, here),

@@ -40,7 +40,7 @@ function picturesOfMaps(name, thing, key, byOffset, grid, unit) {
   const words = wordsInMap(byOffset, shape, grid);
   const told = {thing, shape, layers, values, scale, words, byOffset, grid, name};
   return [oneMap(told), mapElsewhere(told, unit), atlas(`${name}s`, arm(), {
-    ...told, ...scale,
+    ...told, ...scale, unknown: () => 'not looked at',
     caption: `All layers (down) and heads (across), ${timeWords(thing)}`,
   })];
 }
@@ -73,7 +73,7 @@ function oneMap({thing, shape, layers, values, scale, words, byOffset, grid, nam
   return picture(name, {
     caption: `Layer ${layers[at]}, ${headWords(heads)}: ${timeWords(thing)}`,
     width, height, values: one, ...scale, ...own, cell: cellFor(width, height, 280),
-    place: (x, y) => words(y, x), marks: [{col, row, kind: 'query'}],
+    place: (x, y) => words(y, x), marks: [{col, row, kind: 'query'}], unknown: () => 'not looked at',
     heads: byOffset ? offsetHeads(height, width) : null,
   });
 }

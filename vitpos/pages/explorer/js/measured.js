@@ -2,7 +2,6 @@
 // What every strategy has, measured on images whose patches are shuffled: there content has no
 // place, so what is left is position. The kernel of attention, and how alike places become.
 
-const MEETS_ITSELF = 'left out, for a token meets its own content there';
 const ENTERING = -1; // in the place of the number of a block
 
 function buildMeasured() {
@@ -30,15 +29,26 @@ function drawKernel() {
       width, height, values, ...shared, ...own, cell: cellFor(width, height, 280),
       place: (col, row) => offsetWords(row, col, height, width),
       marks: [{col: (width - 1) / 2, row: (height - 1) / 2, kind: 'query'}],
-      heads: offsetHeads(height, width), unknown: MEETS_ITSELF,
+      heads: offsetHeads(height, width),
+      unknown: (col, row) => whyNoLogit(row, col, height, width),
     }),
     atlas('kernels', one, {
-      unknown: MEETS_ITSELF, caption: 'All layers (down) and heads (across)', ...shared,
+      caption: 'All layers (down) and heads (across)', ...shared,
+      unknown: (col, row) => {
+        const tile = inTile(col, row, kernel.values.shape);
+        return whyNoLogit(tile.row, tile.col, height, width);
+      },
       shape: kernel.values.shape, layers: layersOf(one),
       values: turnedTiles(valuesOf(kernel.values), kernel.values.shape),
       words: (row, col) => offsetWords(row, col, height, width),
     }),
   ]);
+}
+
+/** There is no number where a token meets itself, nor where no query may look. */
+function whyNoLogit(row, col, height, width) {
+  const middle = row === (height - 1) / 2 && col === (width - 1) / 2;
+  return middle ? 'left out, for a token meets its own content there' : 'no query looks there';
 }
 
 function kernelWords({kernel}) {

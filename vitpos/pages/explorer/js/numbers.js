@@ -2,6 +2,7 @@
 // Numbers and small grammar, as the page says them.
 
 const MINUS = '\u2212';
+const PERCENT = '\u00a0%'; // which must not begin a line
 const NOT_KNOWN = 'not measured';
 
 function isNumber(value) {
@@ -36,7 +37,7 @@ function saySize(value) {
 }
 
 function sayPercent(value, digits = 1) {
-  return isNumber(value) ? `${(100 * value).toFixed(digits)} %`.replace('-', MINUS) : NOT_KNOWN;
+  return isNumber(value) ? `${(100 * value).toFixed(digits)}${PERCENT}`.replace('-', MINUS) : NOT_KNOWN;
 }
 
 function sayTime(seconds) {
@@ -57,6 +58,10 @@ function metricWords(name) {
 /** Metrics between 0 and 1 are shares. */
 function sayMetric(name, value) {
   return /accuracy|share|rate/.test(name) ? sayPercent(value, 2) : say(value, 4);
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function mean(values) {

@@ -11,7 +11,7 @@
 //   marks                    [{col, row, width, height, kind}]
 //   pick(col, row)           what a click or Enter does; pickWords says it
 //   cell                     [width, height] of a value on the screen, in CSS pixels
-//   unknown                  the word for what is not a number
+//   unknown(col, row)        the words for what is not a number
 //   heads                    {cols: [...], rows: [...]} of the table
 
 const pictures = new Map(); // by name: pictures stay, so that the focus does
@@ -166,7 +166,7 @@ function numberAt(told, col, row) {
   if (told.number) return told.number(col, row);
   if (told.pixels) return pixelWords(told, col, row);
   const value = told.values[row * told.width + col];
-  if (Number.isNaN(value)) return told.unknown ?? 'not a number';
+  if (Number.isNaN(value)) return told.unknown?.(col, row) ?? 'not a number';
   return say(value) + (told.unit ? ` (${told.unit})` : '');
 }
 

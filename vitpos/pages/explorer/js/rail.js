@@ -98,7 +98,7 @@ function drawSelects() {
   fillSelect(byId('choose-versus'), others.length ? others : [{value: '', text: 'no other'}],
     state.versus);
   fillSelect(byId('choose-layer'),
-    rangeOf(0, here.depth).map(value => ({value, text: layerWords(value, here.depth)})),
+    layersOf(arm()).map((layer, value, all) => ({value, text: layerWords(layer, value, all.length)})),
     state.layer);
   fillSelect(byId('choose-head'), [{value: -1, text: 'mean of all heads'},
     ...rangeOf(0, here.heads).map(value => ({value, text: `head ${value}`}))], state.head);
@@ -109,10 +109,10 @@ function drawSelects() {
   document.documentElement.dataset.theme = state.theme;
 }
 
-function layerWords(layer, depth) {
-  if (depth === 1) return 'layer 0 (the only one)';
-  if (layer === 0) return 'layer 0 (first)';
-  return layer === depth - 1 ? `layer ${layer} (last)` : `layer ${layer}`;
+function layerWords(layer, at, count) {
+  if (count === 1) return `layer ${layer} (the only one)`;
+  if (at === 0) return `layer ${layer} (first)`;
+  return at === count - 1 ? `layer ${layer} (last)` : `layer ${layer}`;
 }
 
 /** All strategies, family by family, in the order in which they come. */

@@ -99,7 +99,7 @@ function settle() {
   within('image', here.images.length);
   if (!(state.patch >= 0 && state.patch < cellsOf(here))) state.patch = middleOf(here);
   within('step', STEPS);
-  within('layer', here.depth);
+  within('layer', layersOf(arm()).length);
   within('object', arm().objects.length);
   within('channel', here.dim);
   if (!(state.head >= -1 && state.head < here.heads)) state.head = DEFAULTS.head;

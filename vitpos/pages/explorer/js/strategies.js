@@ -34,12 +34,17 @@ function paintSwatch(canvas, one) {
   paintValues(canvas, {width, height, values, ...scaleOf(values, true)});
 }
 
-/** The mean of so many equal parts; what is not a number anywhere is none in the mean. */
+/** The mean of so many equal parts, of those that are numbers: a head may be blind somewhere. */
 function meanOfParts(values, count) {
   const size = values.length / count;
   const sums = new Float64Array(size);
-  for (let i = 0; i < values.length; i++) sums[i % size] += values[i];
-  return sums.map(sum => sum / count);
+  const counts = new Float64Array(size);
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) continue;
+    sums[i % size] += values[i];
+    counts[i % size] += 1;
+  }
+  return sums.map((sum, i) => sum / counts[i]);
 }
 
 function drawStrategy() {
@@ -71,7 +76,7 @@ function factsOf(one) {
       `of ${sayCount(cost.params)} in the network`],
     ['operations', `${saySize(cost.flops_per_image)}`, 'FLOPs per image'],
     ['training', sayTime(cost.train_seconds),
-      isNumber(cost.images_per_second) ? `${sayCount(cost.images_per_second)} images per second` : null],
+      cost.images_per_second ? `${sayCount(cost.images_per_second)} images per second` : null],
   ];
 }
 

@@ -8,11 +8,11 @@ function stepOfProjection() {
   const patch = patchPixels(here, state.image, state.patch);
   const numbers = patch.pixels.length;
   const before = tokensBefore(arm());
-  const words = [paragraph(`The ${sayCount(numbers)} numbers of a patch become a vector of D = `
+  const words = [paragraph(`The ${sayCount(numbersOfPatch(arm()))} numbers of a patch become a vector of D = `
     + `${sayCount(here.dim)} numbers, x_p E. ${projectionWords(here)} `
     + 'It is the same for every patch, so the vector holds what is seen, and not where.')];
   const shown = [picture('step-pixels', {
-    caption: `${cellWords(here, state.patch)} as a row of ${sayCount(numbers)} numbers`,
+    caption: `${capital(cellWords(here, state.patch))} as a row of ${sayCount(numbers)} numbers`,
     width: numbers, height: 1, values: Float64Array.from(patch.pixels), low: 0, high: 255,
     palette: 'cividis', unit: 'brightness', cell: [Math.max(2, Math.floor(600 / numbers)), 28],
     place: col => `number ${col}`,
@@ -28,10 +28,16 @@ function stepOfProjection() {
   return {words, pictures: shown};
 }
 
+/** What E reads of a patch: its pixels, and channels that a strategy puts beside them. */
+function numbersOfPatch(one) {
+  const {patch, channels, size: [height]} = frameOf(one);
+  const planes = one.objects.find(({kind, values}) => kind === 'planes' && values.shape[1] === height);
+  return patch ** 2 * (channels + (planes?.values.shape[0] ?? 0));
+}
+
 function projectionWords(here) {
   return here.kind === 'linear'
-    ? `E is one matrix of ${sayCount(here.patch ** 2 * here.channels)} × ${sayCount(here.dim)} `
-      + 'learned numbers.'
+    ? `E is one matrix of ${sayCount(numbersOfPatch(arm()))} × ${sayCount(here.dim)} learned numbers.`
     : `Here E is not one matrix but patches of kind “${here.kind}”.`;
 }
 
@@ -79,8 +85,8 @@ function stepOfSequence() {
   const here = frame();
   const cells = cellsOf(here);
   const prefix = here.prefix.length
-    ? ` In front stand ${here.prefix.join(', ')}, which ${here.prefix.length === 1 ? 'is' : 'are'} `
-      + 'no patch.' : ` Nothing stands in front of them: the network reads the ${here.pool} of all.`;
+    ? ` In front ${here.prefix.length === 1 ? 'stands' : 'stand'} ${here.prefix.join(', ')}, which `
+      + `${here.prefix.length === 1 ? 'is no patch' : 'are no patches'}.` : ` Nothing stands in front of them: the network reads the ${here.pool} of all.`;
   return {
     words: [
       paragraph(`The patches are put in a row, row by row: ${sayCount(cells)} patches, `
@@ -152,17 +158,9 @@ function stepOfPosition() {
 
 /** The vectors added in front of the first block, null where there are none. */
 function whatIsAdded(someArm, before) {
-  const {difference, entered} = someArm.added;
-  if (difference === null) return null;
-  if (difference) {
-    const image = Math.min(state.image, difference.shape[0] - 1);
-    return {...before, values: valuesOf(difference, image), ...limitsOf(difference)};
-  }
-  if (!entered || state.image >= entered.shape[0]) return null;
-  const values = minus(valuesOf(entered, state.image), before.values);
-  const rounding = (entered.high - entered.low + before.high - before.low) / 254;
-  const [low, high] = extent(values);
-  return Math.max(-low, high) <= rounding ? null : {...before, values, ...scaleOf(values, true)};
+  const {difference} = someArm.added;
+  if (!difference) return null;
+  return {...before, values: valuesOf(difference, state.image), ...limitsOf(difference)};
 }
 
 function minus(values, others) {
@@ -196,10 +194,14 @@ function tokensAlone(here, before) {
   ];
 }
 
-/** What is added in front of other blocks. */
+/** What is added in front of other blocks, and inside attention. */
 function laterWords() {
-  const later = arm().later ?? EMPTY_PIECES;
-  if (!later.length) return EMPTY_PIECES;
-  const told = later.map(({layer, norm}) => `block ${layer} (${say(norm)} of their length)`);
-  return [paragraph(`Vectors are added to the tokens in front of other blocks, too: ${told.join(', ')}.`)];
+  const told = ({layer, norm}) => `block ${layer} (${sayPercent(norm)} of their length)`;
+  const {later = EMPTY_PIECES, asked = EMPTY_PIECES} = arm();
+  return [
+    later.length ? paragraph('In front of later blocks something is added to the tokens: '
+      + `${later.map(told).join(', ')}.`) : null,
+    asked.length ? paragraph('Inside attention something is added to what queries and keys are '
+      + `made of: ${asked.map(told).join(', ')}.`) : null,
+  ];
 }

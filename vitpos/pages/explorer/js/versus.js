@@ -32,7 +32,7 @@ function resultsPair(one, two) {
     + `${isNumber(results?.low) ? ` (${sayMetric(results.metric, results.low)} to ${sayMetric(results.metric, results.high)})` : ''}`;
   const metric = one.results?.metric;
   if (!metric || metric !== two.results?.metric) return null;
-  return paragraph(`${metricWords(metric)}: ${told(one)}; ${told(two)}. Whether that is a difference, the table `
+  return paragraph(`${capital(metricWords(metric))}: ${told(one)}; ${told(two)}. Whether that is a difference, the table `
     + 'of the report says: it compares seed by seed.', 'note');
 }
 
@@ -116,7 +116,7 @@ function kernelPair(one, two) {
     return {width, height, values: turned(mapOf(array, Math.min(state.layer, layers - 1))),
       place: (col, row) => offsetWords(row, col, height, width), heads: offsetHeads(height, width),
       marks: [{col: (width - 1) / 2, row: (height - 1) / 2, kind: 'query'}],
-      unknown: MEETS_ITSELF, cell: cellFor(width, height, 200)};
+      unknown: (col, row) => whyNoLogit(row, col, height, width), cell: cellFor(width, height, 200)};
   };
   const both = [of(one), of(two)];
   const [low, high] = extent([...both[0].values, ...both[1].values]);
