@@ -11,7 +11,7 @@ from vitpos.pages.report import painted
 from vitpos.pages.report.painted import Painted
 
 SMALL, WIDE = 150, 220  # pixels across
-NARROW = 0.1  # a range of cosines that has too few codes to be stretched
+NARROW = 0.05  # a range of cosines that has too few codes to be stretched
 BLOCKS, HEADS = 12, 12  # of which maps are shown: of more, some from the first to the last
 
 Card = Mapping[str, Any]

@@ -10,14 +10,15 @@ LEFT, BOTTOM = 34, 22  # beside it and below
 
 @dataclass(frozen=True)
 class Dots:
-    """Dots, ticks on both axes, and lines across; all in units of the picture."""
+    """Dots, ticks on both axes, and a dashed line across; all in units of the picture."""
 
     title: str
+    note: str
     alt: str
     dots: tuple[tuple[float, float], ...]
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
-    across: tuple[tuple[float, str], ...]
+    across: float
     x: str
     y: str
     width: int = LEFT + WIDTH + 8
@@ -46,12 +47,13 @@ def distances(name: str, facts: Mapping[str, Any]) -> Dots | None:
     shown = [b for i, b in enumerate(blocks) if i % max(1, len(blocks) // 6) == 0]
     return Dots(
         title="Mean attention distance",
+        note="of each head; dashed: attention to all cells alike",
         alt=f"{name}: mean attention distance in pixels, mean of the heads of each block: {means};"
         f" attention to all cells alike would have {uniform:.3g}",
         dots=tuple(dots),
         x_ticks=tuple((across(places[b], len(blocks)), str(b)) for b in shown),
         y_ticks=tuple((up(v, 0.0, most), f"{v:.3g}") for v in (0.0, uniform)),
-        across=((up(uniform, 0.0, most), "attention to all alike"),),
+        across=up(uniform, 0.0, most),
         x="block",
         y="pixels",
     )
@@ -65,12 +67,13 @@ def frequencies(name: str, found: Sequence[Any]) -> Dots:
     ends = [-reach / 1.1, 0.0, reach / 1.1]
     return Dots(
         title="Frequencies",
+        note="of each plane, along rows and columns",
         alt=f"{name}: {len(planes)} planes by radians per row and per column, at most"
         f" {reach / 1.1:.3g}",
         dots=tuple(sorted(dots)),
         x_ticks=tuple((scaled(w, reach), f"{w:.2g}") for w in ends),
         y_ticks=tuple((up(w, -reach, reach), f"{w:.2g}") for w in ends),
-        across=((up(0.0, -reach, reach), ""),),
+        across=up(0.0, -reach, reach),
         x="radians per column",
         y="per row",
     )
