@@ -192,4 +192,4 @@ def test_one_arm_is_live() -> None:
 def test_which_arm_is_live_must_be_clear(asked: Asked, words: str) -> None:
     """Before anything is measured."""
     with pytest.raises(BadInput, match=words):
-        asked.alive(arms("rope2d", "none"))
+        asked.alive(["rope2d", "none"])
