@@ -15,6 +15,7 @@ from vitpos.errors import BadInput
 from vitpos.pages import live
 from vitpos.pages.live.stored import RUNGS
 from vitpos.pages.payload import encoded
+from vitpos.pages.writing import Asked
 from vitpos.probes.subject import Subject
 from vitpos.schema import Task
 
@@ -171,3 +172,24 @@ def test_prefix_tokens_have_names() -> None:
 
     assert found["prefix"] == ["CLS", "register 1", "register 2"]
     assert {block["prefix"] for block in found["blocks"]} == {3}
+
+
+def test_one_arm_is_live() -> None:
+    """The only one, or the one that is named; nobody unless it is asked for."""
+    assert Asked().alive(["a", "b"]) is None
+    assert Asked(live=True).alive(["a"]) == "a"
+    assert Asked(live_arm="b").alive(["a", "b"]) == "b"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (Asked(live=True), "room for one network of 2"),
+        (Asked(live_arm="rope"), "there is no such arm"),
+        (Asked(live=True, only="report"), "which is not asked for"),
+    ],
+)
+def test_which_arm_is_live_must_be_clear(asked: Asked, words: str) -> None:
+    """Before anything is measured."""
+    with pytest.raises(BadInput, match=words):
+        asked.alive(["rope2d", "none"])

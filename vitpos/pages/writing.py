@@ -72,13 +72,12 @@ class Asked:
         if not 1 <= self.images <= 20:
             raise BadInput(f"--images {self.images}: must be 1 to 20")
 
-    def alive(self, arms: Sequence[Shown]) -> str | None:
+    def alive(self, labels: Sequence[str]) -> str | None:
         """The arm whose network is in the explorer, if any; `BadInput` if it cannot be told."""
         if not self.live and self.live_arm is None:
             return None
         if "explorer" not in self.pages:
             raise BadInput("--live: networks run in explorer.html, which is not asked for")
-        labels = [arm.row.label for arm in arms]
         if self.live_arm is None and len(labels) > 1:
             hint = f"--live-arm {labels[0]}"
             raise BadInput(f"--live: a page has room for one network of {len(labels)}", hint)
@@ -149,7 +148,7 @@ def cards(gathered: Gathered, title: str, asked: Asked, report: Report, note: No
     found = Cards(gathered, title, left_out=list(gathered.left_out))
     pace = Pace(len(gathered.arms) * len(PARTS), report, "pages")
     frames, troubles = Frames(), list[UserError]()
-    alive = asked.alive(gathered.arms)
+    alive = asked.alive([arm.row.label for arm in gathered.arms])
     most = int(asked.max_mb * MEGA) * ladder.ROOM // len(gathered.arms)
     with Stop():
         for arm in gathered.arms:

@@ -4,8 +4,8 @@ from importlib.resources import files
 
 INTERPRETER = ("walking", "elementwise", "products", "rows", "graph", "serving")
 CORNER = (
-    "picture", "history", "asking", "seeing", "board", "drawing", "prediction", "heads", "attention",
-    "position", "parity", "controls", "mount", "place",
+    "picture", "history", "asking", "seeing", "board", "drawing", "prediction", "heads",
+    "attention", "position", "parity", "controls", "mount", "place",
 )  # fmt: skip
 TOLD = "return {readGraph, runGraph, runGraphInSlices, serve};"
 
