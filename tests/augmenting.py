@@ -57,7 +57,7 @@ def augmenter(
     mean, std = MEAN[:channels], STD[:channels]
     dataset = schema.Dataset(
         name="noise", source="embedded", root=None, size=size, channels=channels, classes=5,
-        validation=1, mean=mean, std=std, patch=4, geometry=geometry(**(moves or {})),
+        validation=1, mean=mean, std=std, patch=4, geometry=geometry(**(moves or {})), moved="none",
     )  # fmt: skip
     return Augmenter(
         dataset, augment(**changes), seed=seed, samples=samples, classes=5,

@@ -46,6 +46,12 @@ def test_position_that_no_image_changes_is_a_constant() -> None:
     assert steps["rope2d"] <= steps["none"] + 4 * blocks
 
 
+@pytest.mark.parametrize(("name", "adds"), [("learned1d", True), ("rope2d", False), ("peg", False)])
+def test_tells_whether_something_is_added_to_tokens(name: str, adds: bool) -> None:
+    """In front of the first block; else the page has words in the place of a picture."""
+    assert live.export(probing.subject(name, images=4), CLASSES, (0,)).meta["adds"] is adds
+
+
 def test_only_matrices_of_the_network_are_rounded() -> None:
     """Norms, biases and all that tells position stay as they are while 32 bits fit."""
     copy = copied(probing.subject("learned1d+rope_mixed+swin_rpb"), RUNGS[0])

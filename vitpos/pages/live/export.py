@@ -64,7 +64,7 @@ def export(
         "prefix": prefix(subject),
         "classes": list(classes),
         "apart": not no_patches(subject),
-        "adds": program.outputs[1] is not program.outputs[2],
+        "adds": program.outputs[1] != program.outputs[2],
         "expected": expected(stored, subject, shown),
         "parity": measure(watched, program, stored, subject)._asdict(),
         "stored": rung._asdict() | {"bytes": size},

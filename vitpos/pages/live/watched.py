@@ -52,4 +52,7 @@ class Watched(nn.Module):
             for one in layers
         )
         weights = [one.weights[0] for one in layers if one.weights is not None]
-        return (logits[0], layers[0].before[0], layers[0].entered[0], *weights)
+        first = layers[0]
+        before = first.before[0]
+        entered = before if first.entered is first.before else first.entered[0]
+        return (logits[0], before, entered, *weights)
