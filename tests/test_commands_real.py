@@ -56,7 +56,7 @@ def test_seeds_of_a_real_run_are_one_arm(capsys, runs):
 def test_a_real_run_is_shown(capsys, runs):
     """Every part of the page is there."""
     code, said, _ = call(capsys, "show", runs[0])
-    words = {line.split()[0] for line in said.splitlines()}
+    words = {line.split()[0] for line in said.splitlines() if line}
 
     assert code == 0
     assert {"run", "status", "result", "val", "cost", "speed", "machine", "data", "typed"} <= words
