@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ addEventListener('error', event => note('error', event.message), true);
 addEventListener('unhandledrejection', event => note('rejection', event.reason));
 addEventListener('securitypolicyviolation',
   event => note('policy', event.violatedDirective + ' ' + event.blockedURI));
+"""
+AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations
+  .filter(one => ['serious', 'critical'].includes(one.impact))
+  .map(one => one.id + ': ' + one.nodes.map(node => node.html).join(' ').slice(0, 500))));
 """
 ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -158,6 +165,12 @@ class Browser:
         ]
         return [*told, *severe]
 
+    def violations(self) -> list[str]:
+        """What axe-core finds that is serious or critical for some reader."""
+        self.set("Runtime.evaluate", expression=axe())
+        found: list[str] = self.driver.execute_async_script(AXE)
+        return found
+
     def requests(self) -> list[str]:
         """Whatever the page asked for since it was opened, from anywhere but the file itself."""
         events = [
@@ -179,6 +192,14 @@ class Browser:
         """The page as a PDF on A4."""
         pdf = self.set("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=True)
         return base64.b64decode(pdf["data"])
+
+
+def axe() -> str:
+    """The checker of accessibility, as a script."""
+    found = util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.fail("no axe-core: pip install axe-playwright-python")
+    return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
 
 
 @contextmanager

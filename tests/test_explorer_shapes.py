@@ -2,7 +2,6 @@
 
 import re
 import zlib
-from importlib import util
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -13,12 +12,6 @@ import pytest
 pytestmark = pytest.mark.browser
 WIDTHS = [(360, 740), (768, 1024), (1280, 900), (3840, 2160)]
 SLOWEST = 1.0  # seconds for any control: ten times what it may take, for busy machines
-AXE = """
-const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations
-  .filter(one => ['serious', 'critical'].includes(one.impact))
-  .map(one => one.id + ': ' + one.nodes.map(node => node.html).join(' ').slice(0, 500))));
-"""
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +21,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pages.written(
         tmp_path_factory.mktemp("page") / "explorer.html", world.meta(), world.pack
     )
-
-
-def axe() -> str:
-    """The checker of accessibility, as a script."""
-    found = util.find_spec("axe_playwright_python")
-    if found is None or found.origin is None:
-        pytest.fail("no axe-core: pip install axe-playwright-python")
-    return (Path(found.origin).parent / "axe.min.js").read_text("utf-8")
 
 
 def overflow(browser) -> list[str]:
@@ -68,9 +53,8 @@ def test_axe_finds_nothing_serious(browser, page, dark, strategy):
     browser.open(page, urlencode({"strategy": strategy, "step": 1}), dark=dark)
     browser.run("document.querySelector('[data-figure=kernel] details').open = true")
     browser.settle()
-    browser.set("Runtime.evaluate", expression=axe())
 
-    assert browser.driver.execute_async_script(AXE) == []
+    assert browser.violations() == []
 
 
 def test_follows_the_light_of_the_system_or_of_the_reader(browser, page):

@@ -57,6 +57,7 @@ def backward(
     if DTABLE:
         all_t1 = tl.zeros((LINES, HALF), tl.float32)
         all_t2 = tl.zeros((LINES, HALF), tl.float32)
+    # what is the same for all images is made anew for each: held, it takes the registers
     for step in tl.range(0, tl.minimum(chunk, images - part * chunk), disable_licm=True):
         image = (part * chunk + step).to(tl.int64)
         q1, q2 = load_pairs(

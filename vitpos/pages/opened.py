@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from vitpos import build
+from vitpos import build, snapshots
 from vitpos.data.samples import Report
 from vitpos.embeddings.base import Site
 from vitpos.errors import BadRun
@@ -21,6 +22,7 @@ from vitpos.records import Record
 from vitpos.runs import RunFolder
 from vitpos.schema import Run
 from vitpos.shapes import Images
+from vitpos.snapshots import Snapshot
 from vitpos.vit import ViT
 
 
@@ -45,6 +47,11 @@ class Opened:
     def run(self) -> Run:
         """As it was composed."""
         return self.subject.run
+
+    @cached_property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Of its position on the way, where they were kept."""
+        return snapshots.read(self.record.path).snapshots
 
     @property
     def grid(self) -> Grid:

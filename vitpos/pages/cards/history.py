@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from vitpos import snapshots
 from vitpos.pages.coded import signed
 from vitpos.pages.opened import Opened
 
@@ -11,6 +10,6 @@ def history(one: Opened, name: str) -> list[dict[str, Any]]:
     """The values of a view, `table/layer0`, at every step that was kept, in order."""
     return [
         {"step": kept.step, "epoch": kept.epoch, "values": signed(kept.views[name])}
-        for kept in snapshots.read(one.record.path).snapshots
+        for kept in one.snapshots
         if name in kept.views
     ]
