@@ -2,7 +2,9 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
+import amounts
 import browser as browsers
 import networks
 import pytest
@@ -18,6 +20,20 @@ settings.register_profile(
 settings.load_profile("the same")
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 torch.set_num_threads(1)  # the tensors are tiny: threads only wait for one another
+
+
+def pytest_addoption(parser):
+    """How much is done, and where it is written down."""
+    parser.addoption("--torture", action="store_true", help="every point instead of a sample")
+    parser.addoption("--figures", metavar="FILE", help="write down what torture tests did")
+
+
+def pytest_configure(config):
+    """Before any test is read: some decide how much they do when they are."""
+    amounts.whole = config.getoption("--torture")
+    figures = config.getoption("--figures")
+    if figures and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(amounts.Figures(Path(figures)))
 
 
 @pytest.fixture(autouse=True)
