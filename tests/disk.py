@@ -124,6 +124,8 @@ class Disk:
             self.meet(Operation("read", name))
             return REAL_OPEN(path, mode, buffering, *texts, **text)
         raw = File(self, path, name, "".join(c for c in mode if c not in "bt"))
+        if not buffering:
+            return raw
         buffered: Any = (io.BufferedRandom if "+" in mode else io.BufferedWriter)(raw)
         if "b" in mode:
             return buffered

@@ -107,9 +107,10 @@ def test_no_change_goes_unseen(tmp_path: Path) -> None:
     def hear(event: str, words: tuple[object, ...]) -> None:
         if listening and event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"):
             path = Path(str(words[0]))
-            writes = writing(words[1], words[2]) if event == "open" else True
+            vain = path.exists() == (event == "os.mkdir") and event != "open"
+            writes = writing(words[1], words[2]) if event == "open" else not vain
             if writes and path.is_relative_to(tmp_path):
-                told += [event] if event != "os.remove" or path.exists() else []
+                told.append(event)
 
     sys.addaudithook(hear)  # there is no way to take it away
     disk = Disk(tmp_path)
