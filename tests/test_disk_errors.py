@@ -13,11 +13,13 @@ from typing import Any
 
 import amounts
 import pytest
-from crashing import Point, Recoveries, begin, digest, go_on, result, still
+import small_runs
+from crashing import SHORT, Point, Recoveries, begin, digest, go_on, result, still
 from disk import Disk, Fault, contents, lay
 
-from vitpos import checkpoints
+from vitpos import checkpoints, cli
 from vitpos.errors import BadRun, NoResources
+from vitpos.runs import RunFolder
 
 __all__ = ["still"]
 pytestmark = pytest.mark.usefixtures("still")
@@ -140,3 +142,27 @@ def safe(outputs: Path, steps: Sequence[int]) -> None:
         newest = checkpoints.load(folder, lambda note: None)
 
         assert (newest[0] if newest else 0) >= max(steps)
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize("code", SAID)
+def test_the_command_says_what_and_what_to_type(
+    code: int,
+    lasting: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Code 5, two lines, no traceback; then `vitpos resume` finishes the run."""
+    words = ["train", *small_runs.TINY, *SHORT, f"outputs={tmp_path / 'outputs'}", "--quiet"]
+    monkeypatch.setattr("sys.argv", ["vitpos", *words])
+    disk = Disk(tmp_path, Fault(90, code, lasting=lasting))
+    with disk.watched(), pytest.raises(SystemExit) as ended:
+        cli.main()
+    err = capfd.readouterr().err
+
+    assert ended.value.code == 5
+    assert err.startswith(f"error: cannot write {tmp_path / 'outputs' / 'runs'}/")
+    assert SAID[code] in err.splitlines()[0]
+    assert len(err.splitlines()) <= 2
+    assert RunFolder(go_on(tmp_path / "outputs")).is_over()
