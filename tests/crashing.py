@@ -8,7 +8,7 @@ import functools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import small_runs
@@ -120,6 +120,11 @@ def digest(state: State) -> int:
     return hash(frozenset(state.items()))
 
 
+def untold(state: State) -> State:
+    """Without what TensorBoard was told."""
+    return {n: None if "events.out.tfevents" in n else content for n, content in state.items()}
+
+
 class Recoveries:
     """Goes on from one state of the disk after another, in a folder of always the same name."""
 
@@ -134,9 +139,13 @@ class Recoveries:
 
     def of(self, point: Point, work: Callable[[Path], object] = go_on) -> list[Point]:
         """Go on from there and compare what comes of it; where that may end in turn."""
+        return self.back(point, lambda outputs: points(outputs, work))
+
+    def back(self, point: Point, work: Callable[[Path], Any] = go_on) -> Any:
+        """The same for any `work`; what it gives."""
         lay(point.state, self.outputs)
         try:
-            found = points(self.outputs, work)
+            found = work(self.outputs)
             (path,) = (p.parent for p in self.outputs.glob("runs/*/config.yaml"))
             check(path, self.expected, point.name)
         except Exception as error:

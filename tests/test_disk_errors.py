@@ -42,11 +42,11 @@ def test_an_error_of_the_disk_costs_nothing(
 ) -> None:
     """Each errno at each operation of a run that begins, or that goes on after a crash."""
     trial = Trial(Recoveries(tmp_path), kind)
-    tried = amounts.some([*trial.faults()][part::PARTS], 60)
+    tried = amounts.some(amounts.share([*trial.faults()], part, PARTS), 30)
     for fault in tried:
         trial.disturb(fault)
     for point in trial.left.values():
-        trial.recoveries.of(point)
+        trial.recoveries.back(point)
 
     assert trial.ended > trial.unharmed > 0
     record_property("errors of the disk", len(tried))

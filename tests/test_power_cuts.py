@@ -39,12 +39,13 @@ def test_what_was_saved_stays(
     """After each operation: everything unsynced lost, kept, torn or zeros, in any combination."""
     recoveries = Recoveries(tmp_path)
     found = cuts(recoveries.outputs, monkeypatch)
-    tried = amounts.some(found[part::PARTS], 60)
+    mine = amounts.share(found, part, PARTS)
+    tried = amounts.some(mine, 40)
     for cut in tried:
-        recoveries.of(cut.point, lambda outputs, cut=cut: kept(cut, outputs))
+        recoveries.back(cut.point, lambda outputs, cut=cut: kept(cut, outputs))
 
     assert len({cut.step for cut in found}) == 4
-    record_property("states that a power cut may leave", len(found[part::PARTS]))
+    record_property("states that a power cut may leave", len(mine))
     record_property("gone on from, to the same bytes", len(tried))
 
 
