@@ -187,6 +187,7 @@ def blows() -> list[list[Blow]]:
     kinds = chance.sample([*kinds, *kinds], 12)
     moments = [(n % 4 == 0, chance.uniform(0, 5 if n % 4 == 0 else 0.5)) for n in range(12)]
     each = [Blow(*kind, *moment) for kind, moment in zip(kinds, moments, strict=True)]
+    each[0] = Blow("torchrun", signal.SIGKILL, early=True, after=3)  # and nobody to be found
     return [each[n : n + 2] for n in range(0, 12, 2)]
 
 
@@ -195,7 +196,7 @@ def blows() -> list[list[Blow]]:
 def test_whoever_goes_at_any_moment_costs_no_bit(
     row: list[Blow], whole: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """All others end too, within half a minute; gone on with, the run has the same bits."""
+    """All others end too, by themselves; gone on with, the run has the same bits."""
     slowest = 0.0
     for blow in row:
         begun = [*tmp_path.glob("runs/*/config.yaml")]
@@ -205,7 +206,7 @@ def test_whoever_goes_at_any_moment_costs_no_bit(
         process = torchrun(*words)
         blow.strike(process, tmp_path)
         sent = time.monotonic()
-        _, err = process.communicate(timeout=60)  # over when the last process has ended
+        _, err = process.communicate(timeout=180)  # over when the last process has ended
         slowest = max(slowest, time.monotonic() - sent)
 
         assert "Traceback" not in "\n".join(complaints(err))

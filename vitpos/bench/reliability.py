@@ -141,7 +141,7 @@ def append(lines: Lines, row: Mapping[str, Any]) -> None:
 def patched(change: Callable[[str, Call], Call]) -> Iterator[None]:
     """Put others in the places of all functions that make something last, wherever imported."""
     owners = [(durable, name) for name in LASTING]
-    places = [(Lines, "append"), (Lines, "rewrite"), (History, "save")]
+    places: list[tuple[Any, str]] = [(Lines, "append"), (Lines, "rewrite"), (History, "save")]
     for owner, name in owners:
         whole = getattr(owner, name)
         modules = [m for n, m in sys.modules.items() if n.startswith("vitpos.")]
