@@ -11,7 +11,7 @@ from pathlib import Path
 from vitpos import ranks
 from vitpos.durable import FULL
 from vitpos.errors import IN_RUN, NoResources, UserError
-from vitpos.plain import unheard
+from vitpos.plain import silence, unheard
 from vitpos.signals import Stop
 
 SIGINT = 2  # a shell says 128 more for a program that it ended
@@ -88,9 +88,12 @@ def say(lines: list[str], code: int = 1) -> None:
         return
     with suppress(UserError, SystemExit):
         flush()
-    for line in lines:
-        sys.stderr.write(f"{printable(line)}\n")
-    sys.stderr.flush()
+    try:
+        for line in lines:
+            sys.stderr.write(f"{printable(line)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # a full disk, a closed terminal: the code tells it all the same
+        silence(sys.stderr)
 
 
 def printable(line: str, longest: int = 600) -> str:
@@ -106,4 +109,4 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        raise unheard(error) from error
+        raise unheard(error, sys.stdout) from error

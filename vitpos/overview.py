@@ -11,6 +11,7 @@ import numpy as np
 from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
+from vitpos.hints import command
 from vitpos.records import part
 from vitpos.seen import seen
 from vitpos.terminal.sketch import WIDTH, Style, sketch
@@ -244,9 +245,9 @@ def attempts(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def following(run: Mapping[str, Any]) -> str:
     """What one would type next."""
     if run["status"] in ("interrupted", "failed"):
-        return f"vitpos resume {run['path']}"
+        return command("resume", run["path"])
     if run["status"] == "finished":
-        return f"vitpos compare {Path(run['path']).parent}"
+        return command("compare", Path(run["path"]).parent)
     return ""
 
 

@@ -16,7 +16,7 @@ import io
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,6 +36,10 @@ from vitpos.errors import BadRun, Locked, Problem
 from vitpos.plain_yaml import Document, read_yaml
 from vitpos.schema import Run
 from vitpos.typed import typed
+
+
+def silent(text: str) -> None:
+    """Nobody is told."""
 
 
 class RunFolder:
@@ -124,12 +128,16 @@ class RunFolder:
             file.write(f"{now()} {text}\n")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Be the only process that writes here; the lock goes with the process."""
+    def locked(self, note: Callable[[str], None] = silent) -> Iterator[None]:
+        """Be the only process that writes here; the lock goes with the process.
+
+        Where there are no locks, that is said by `note`.
+        """
         with disk_errors(self.path / "lock"):
             file = (self.path / "lock").open("a+")
         with file:
-            hold(file, self.path)
+            if not hold(file, self.path):
+                note(f"{self.path} is on a disk without locks: let no other process go on with it")
             with disk_errors(self.path / "lock"):
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
@@ -166,8 +174,11 @@ def new_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def hold(file: TextIO, path: Path, patience: int = 10) -> None:
+def hold(file: TextIO, path: Path, patience: int = 10) -> bool:
     """Take the lock of a run; raises `Locked` if another process keeps it.
+
+    Whether there are locks at all: on a network disk without them it is better to run unguarded
+    than not at all.
 
     Who only looks whether a run is in use holds it for an instant, so it is tried more than once.
     """
@@ -179,9 +190,10 @@ def hold(file: TextIO, path: Path, patience: int = 10) -> None:
                 raise Locked(f"{path} is in use by {holder(file)}") from error
             time.sleep(0.02)
         except OSError:
-            return  # a network disk without locks: better to run unguarded than not at all
+            return False
         else:
-            return
+            break
+    return True
 
 
 def holder(file: TextIO) -> str:
