@@ -1,5 +1,6 @@
 """From what a command did to an exit code; what went wrong is told in a line or two."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from vitpos.errors import IN_RUN, NoResources, UserError
 from vitpos.plain import silence, unheard
 from vitpos.signals import Stop
 
+REFUSALS = {errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
 SIGINT = 2  # a shell says 128 more for a program that it ended
 
 
@@ -38,10 +40,12 @@ def finished(command: Callable[[], None]) -> int:
         ranks.linger(code)
         return code
     except OSError as error:
-        if error.errno not in FULL:
+        said = FULL.get(error.errno or 0)
+        if said is None and error.errno not in REFUSALS:
             say(bug(error))
             return 1
-        say([f"error: cannot write: {FULL[error.errno]}"])
+        why = f"cannot write: {said}" if said else f"{error.filename}: {error.strerror}"
+        say([f"error: {why}"])
         return NoResources.code
     except Exception as error:  # whatever it is, the user gets a line and the file a traceback
         say(bug(error))

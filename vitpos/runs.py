@@ -69,13 +69,8 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started before."""
-        try:
-            there, has_config = path.exists(), (path / "config.yaml").is_file()
-        except OSError as error:
-            raise BadRun(f"{path} cannot be read: {error.strerror}") from error
-        if not there:
-            raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
-        if not has_config:
+        present(path)
+        if not (path / "config.yaml").is_file():
             raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
         return cls(path)
 
@@ -153,6 +148,17 @@ class RunFolder:
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
         write(self.path / "predictions.npz", file.getvalue())
+
+
+def present(path: Path) -> None:
+    """Raise `BadRun` unless there is something of this name that may be looked at."""
+    try:
+        there = path.exists()
+        (path / "config.yaml").exists()
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+    if not there:
+        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
 
 
 def place(run: Run) -> Path:

@@ -16,6 +16,7 @@ from vitpos.durable import read_json
 from vitpos.errors import BadRun
 from vitpos.hints import command
 from vitpos.records import Record
+from vitpos.runs import present
 from vitpos.sweeps import frozen
 from vitpos.sweeps.plan import Member, Plan
 from vitpos.words import counted
@@ -67,6 +68,7 @@ def plan_of(paths: Sequence[Path]) -> Path | None:
     if len(paths) != 1:
         return None
     (path,) = paths
+    present(path)
     if path.is_file() and path.suffix == ".json":
         return path
     known = frozen.plans(path)

@@ -88,7 +88,11 @@ def present(name: str, facts: Known, where: Path) -> None:
     """Raise `BadData` unless each file is there and can be opened."""
     home = where / facts.folder
     for place in (where, home.parent, home):
-        if place.exists() and not place.is_dir():
+        try:
+            is_file = place.exists() and not place.is_dir()
+        except OSError as error:
+            raise unreadable(name, place, error) from error
+        if is_file:
             raise BadData(f"{name}: {place} is a file, not a folder", remedy(name, facts))
     missing = [file for file in facts.files if not os.path.lexists(home / file)]
     if missing:
