@@ -215,7 +215,8 @@ def writable(path: str) -> Iterator[Problem]:
     """The folder, or the nearest of its parents that is there, takes new files."""
     try:
         outputs = Path(path).expanduser()
-        there = next((p for p in (outputs, *outputs.absolute().parents) if p.exists()), None)
+        above = (outputs, *outputs.absolute().parents)
+        there = next((p for p in above if p.exists() or p.is_symlink()), None)
         if there is None or not there.is_dir():
             yield Problem(f"outputs = {path}: {there or outputs} is not a folder")
         elif not os.access(there, os.W_OK | os.X_OK):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import __version__, config, identities
-from vitpos.durable import make_folder, read_json, write_json
+from vitpos.durable import disk_errors, make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.runs import now, place
 from vitpos.schema import Dataset, Run
@@ -60,7 +60,8 @@ def freeze(plan: Plan) -> Path:
     path = place(plan.members[0].run).expanduser().absolute().parent / FOLDER
     path = path / f"{digest(plan)[:12]}.json"
     if not path.exists():
-        make_folder(path.parent)
+        with disk_errors(path.parent):
+            make_folder(path.parent)
         before = [other.stat().st_mtime_ns for other in plans(path.parents[1])]
         write_json(path, document(plan))
         last = max(before, default=0)
