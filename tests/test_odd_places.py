@@ -171,7 +171,12 @@ def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("mask", "files"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
 def test_files_are_for_whom_the_umask_says(mask: int, files: int, tmp_path: Path) -> None:
     """Private where it is asked for, and readable by colleagues where it is not."""
-    child = fork(tmp_path / "said", lambda: os.umask(mask) and train(tmp_path / "o") and None)
+
+    def work() -> None:
+        os.umask(mask)
+        train(tmp_path / "o")
+
+    child = fork(tmp_path / "said", work)
     code = child.wait()
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "o").rglob("*")}
 

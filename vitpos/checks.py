@@ -199,7 +199,9 @@ def places(run: Run) -> Iterator[Problem]:
             yield Problem(message, f"{key}={clean}")
     for key, path in (("outputs", run.outputs), ("dataset.root", run.dataset.root)):
         if path is not None and not path.isprintable():
-            yield Problem(f"{key} = {path!r}: not a path")
+            foreign = any("\udc80" <= character <= "\udcff" for character in path)
+            hint = "a locale of UTF-8 knows these letters: LC_ALL=C.UTF-8" if foreign else ""
+            yield Problem(f"{key} = {path!r}: not a path", hint)
         elif key == "outputs":
             yield from writable(str(path))
 
