@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +137,31 @@ def in_order(said: Said, *codes: int) -> None:
     assert "this is a bug" not in said.err
 
 
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[Said], None]:
+    """Count how commands ended."""
+    found = Counter[int]()
+
+    def told(said: Said) -> None:
+        found[said.code] += 1
+        record_property(f"ended with {said.code}", found[said.code])
+
+    return told
+
+
 @pytest.mark.torture
 @settings(max_examples=amount(40, 3500), **SHARED)
 @given(typed(st.one_of(known(), known(), strange())))
 @example(["embedding={a: 1}"])
 @example(["training={lr: 1}"])
-def test_no_words_make_a_traceback(vitpos: Command, words: list[str]) -> None:
+def test_no_words_make_a_traceback(
+    vitpos: Command, tell: Callable[[Said], None], words: list[str]
+) -> None:
     """Whatever is typed after `vitpos train --cfg`, it is composed or refused."""
-    in_order(vitpos("train", "--cfg", "--", *words), 0, 2)
+    said = vitpos("train", "--cfg", "--", *words)
+
+    in_order(said, 0, 2)
+    tell(said)
 
 
 SMALL = ("training=smoke", "threads=1", "device=cpu")
@@ -161,11 +179,14 @@ def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(typed(st.one_of(known(), strange(several=True), strange(several=True))))
 @example(["embedding=glob(rope*)", "seed=0..1"])
 @example(["embedding=none,rope2d", "baseline=x"])
-def test_no_words_of_a_sweep_make_a_traceback(vitpos: Command, words: list[str]) -> None:
+def test_no_words_of_a_sweep_make_a_traceback(
+    vitpos: Command, tell: Callable[[Said], None], words: list[str]
+) -> None:
     """Commas, ranges and globs: planned or refused, also where a study could be meant."""
     said = vitpos("sweep", "--commands", "--", *SMALL, *words)
 
     in_order(said, 0, 2, 3, 4)
+    tell(said)
 
 
 OPTIONS = {
@@ -214,7 +235,9 @@ def drawn() -> None:
 @given(asked())
 @example(["compare", "here", "--where=arm=["])
 @example(["compare", "here", "--at=epoch=1e999"])
-def test_no_options_make_a_traceback(vitpos: Command, tmp_path: Path, words: list[str]) -> None:
+def test_no_options_make_a_traceback(
+    vitpos: Command, tell: Callable[[Said], None], tmp_path: Path, words: list[str]
+) -> None:
     """Commands that read runs: an answer, or one of the codes for what cannot be asked."""
     drawn()
     if not (tmp_path / "here").exists():
@@ -226,3 +249,4 @@ def test_no_options_make_a_traceback(vitpos: Command, tmp_path: Path, words: lis
     assert said.code in (0, 2, 3, 4), said
     assert "this is a bug" not in said.err
     assert "Traceback" not in said.err
+    tell(said)

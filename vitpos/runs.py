@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from vitpos import checks, config, identities
 from vitpos.durable import (
@@ -129,14 +129,13 @@ class RunFolder:
         Where there are no locks, that is said by `note`.
         """
         with disk_errors(self.path / "lock"):
-            file = (self.path / "lock").open("a+")
+            file = (self.path / "lock").open("a+b", buffering=0)  # closing it writes nothing
         with file:
             if not hold(file, self.path):
                 note(f"{self.path} is on a disk without locks: let no other process go on with it")
             with disk_errors(self.path / "lock"):
                 file.truncate(0)
-                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
-                file.flush()
+                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n".encode())
             for folder in (self.path, self.checkpoints, self.path / "positions"):
                 sweep_temporary(folder)
             yield
@@ -180,7 +179,7 @@ def new_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def hold(file: TextIO, path: Path, patience: int = 10) -> bool:
+def hold(file: io.FileIO, path: Path, patience: int = 10) -> bool:
     """Take the lock of a run; raises `Locked` if another process keeps it.
 
     Whether there are locks at all: on a network disk without them it is better to run unguarded
@@ -202,11 +201,11 @@ def hold(file: TextIO, path: Path, patience: int = 10) -> bool:
     return True
 
 
-def holder(file: TextIO) -> str:
+def holder(file: io.FileIO) -> str:
     """Who holds a lock, as it wrote into the file."""
     with suppress(OSError, UnicodeDecodeError):
         file.seek(0)
-        return file.read(200).strip() or "another process"
+        return file.read(200).decode().strip() or "another process"
     return "another process"
 
 
