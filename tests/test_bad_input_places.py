@@ -8,7 +8,7 @@ import networks
 import pytest
 import torch
 from bad_input import Command, acted, acts, refused, vitpos
-from small_runs import TINY, _quick, compose, train
+from small_runs import TINY, Watch, _quick, compose, train
 
 from vitpos import experiment
 from vitpos.errors import NoResources
@@ -83,6 +83,23 @@ def test_outputs_may_be_a_link_to_elsewhere(vitpos: Command, tmp_path: Path) -> 
     for name in ("outputs", "disk"):
         assert "finished" in vitpos("list", "runs", name).out
         assert vitpos("show", f"{name}/runs/{path.name}").code == 0
+
+
+@acts("83 link out")
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("name", ["lock", "metrics.jsonl", "checkpoints"])
+def test_a_link_out_of_a_run_is_not_written_through(
+    name: str, vitpos: Command, tmp_path: Path
+) -> None:
+    """A run folder of somebody else's: what it points to stays as it is."""
+    pytest.importorskip("vitpos.received")
+    path = train(tmp_path / "runs", show=Watch(after=9))
+    (path / name).rename(tmp_path / "treasure")
+    (path / name).symlink_to(tmp_path / "treasure")
+    before = [file.stat().st_mtime_ns for file in (tmp_path / "treasure").rglob("*")]
+
+    refused(vitpos("resume", str(path)), 4, f"{path / name} is a link that leads out of")
+    assert [file.stat().st_mtime_ns for file in (tmp_path / "treasure").rglob("*")] == before
 
 
 @acts("83 not ours")
