@@ -106,8 +106,8 @@ ROWS: dict[int, str] = {
     " study BOM, study UTF-16",
     82: "up, root, folder, dot, dots, reserved, NUL, escape, lines, long, emoji, empty, minus,"
     " space, number, name, letters",
-    83: "a file, below a file, long, NUL, a device, link elsewhere, link nowhere, link out, read-only,"
-    " full, no permission, not ours, too deep, sweep",
+    83: "a file, below a file, long, NUL, a device, link elsewhere, link nowhere, link out,"
+    " read-only, full, no permission, not ours, too deep, sweep",
     84: "empty grid, many, asked, two spellings, twice, twins, no baseline, baseline not there,"
     " empty baseline, mixed data, mixed code",
 }
