@@ -12,6 +12,7 @@ from vitpos.data.shuffle import tile
 from vitpos.data.sources import load
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun, NoResources
+from vitpos.hints import command
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Dataset, Run
 from vitpos.signals import Stop
@@ -49,7 +50,7 @@ def evaluate(
         chosen = machine.prepare(replace(run, dataset=trained.dataset))
         saved = checkpoints.load(folder.checkpoints, note)
         if saved is None:
-            raise BadRun(f"{path} has no checkpoint yet", f"vitpos resume {path}")
+            raise BadRun(f"{path} has no checkpoint yet", command("resume", path))
         step, state = saved
         data = load(run.dataset, report).to(chosen.device)
         known = record["data"]["classes"]

@@ -9,6 +9,7 @@ from vitpos.data.samples import Data, Report, silent
 from vitpos.data.sources import load
 from vitpos.errors import BadRun
 from vitpos.evaluate import restore
+from vitpos.hints import command
 from vitpos.probes.subject import Subject
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
@@ -41,7 +42,7 @@ def subject(
     chosen = machine.prepare(replace(run, **(usual | dict(changes))))
     saved = checkpoints.load(folder.checkpoints, note)
     if saved is None:
-        raise BadRun(f"{folder.path} has no checkpoint yet", f"vitpos resume {folder.path}")
+        raise BadRun(f"{folder.path} has no checkpoint yet", command("resume", folder.path))
     known = data(run.dataset, report)
     if known.digest != record["data"]["digest"]:
         note(f"{known.name} is not what the run was trained on: other images")
