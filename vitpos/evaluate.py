@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from vitpos import build, checkpoints, config, machine, metrics, plugins, ranks, sizes
 from vitpos.data.samples import Report
 from vitpos.data.shuffle import tile
@@ -47,10 +49,7 @@ def evaluate(
     split, size = check(trained, asked)
     with Stop():
         chosen = machine.prepare(replace(run, dataset=trained.dataset))
-        saved = checkpoints.load(folder.checkpoints, note)
-        if saved is None:
-            raise BadRun(f"{path} has no checkpoint yet", f"vitpos resume {path}")
-        step, state = saved
+        step, state = weights(folder, note)
         data = load(run.dataset, report).to(chosen.device)
         known = record["data"]["classes"]
         if len(data.classes) != len(known):
@@ -78,6 +77,17 @@ def evaluate(
     with suppress(NoResources):  # a folder that cannot be written is still evaluated
         Lines(folder.path / "evaluations.jsonl").append(row)
     return row
+
+
+def weights(folder: RunFolder, note: Any) -> tuple[int, dict[str, Tensor]]:
+    """The newest whole state and its step; it is said if that is not where the run ended."""
+    saved = checkpoints.load(folder.checkpoints, note)
+    if saved is None:
+        raise BadRun(f"{folder.path} has no checkpoint yet", f"vitpos resume {folder.path}")
+    end = (folder.summary() or {}).get("steps", saved[0])
+    if end != saved[0]:
+        note(f"{folder.path}: weights after step {saved[0]}, but the run ended after step {end}")
+    return saved
 
 
 def wanted(

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from vitpos import checks, config, identities
+from vitpos import checks, config, identities, seals
 from vitpos.durable import (
     Lines,
     disk_errors,
@@ -59,7 +59,7 @@ class RunFolder:
         typed_in = "".join(f"{word}\n" for word in overrides)
         with folder.locked():
             write(folder.path / "overrides.txt", typed_in.encode())
-            write(folder.path / "config.yaml", config.dump(run).encode())
+            write(folder.path / "config.yaml", seals.yaml(config.dump(run)))
         return folder
 
     @classmethod
@@ -89,6 +89,13 @@ class RunFolder:
             message = problems[0].message
             raise BadRun(f"{path}{line_of(message, document)} is damaged: {message}{more}")
         return run
+
+    def typed_in(self) -> list[str]:
+        """What was typed; nothing if nobody knows."""
+        try:
+            return (self.path / "overrides.txt").read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
 
     def record(self) -> dict[str, Any]:
         """Identity, versions, machine, data, attempts and status."""
