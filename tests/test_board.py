@@ -34,8 +34,8 @@ CONFIG = {
 }
 TEXT = yaml.safe_dump(CONFIG)
 ROWS = [
-    {"epoch": 1, "step": 28, "images": 3584, "train/loss": 2.25, "val/accuracy": 0.5, "crc32": 9},
-    {"epoch": 2, "step": 56, "images": 7168, "train/loss": 1.5, "val/accuracy": 0.75, "crc32": 8},
+    {"epoch": 1, "step": 28, "images": 3584, "train/loss": 2.25, "val/accuracy": 0.5},
+    {"epoch": 2, "step": 56, "images": 7168, "train/loss": 1.5, "val/accuracy": 0.75},
     {"epoch": 3, "step": 84, "images": 10752, "train/loss": math.nan, "val/accuracy": 0.625},
 ]
 TIMINGS = [

@@ -237,7 +237,8 @@ def test_a_cut_line_makes_no_damage_in_the_middle(tmp_path: Path) -> None:
         lines.path.write_bytes(content[:cut])
         lines.append({"a": 2})
 
-        assert [row["a"] for row in lines.read()] == [0, 2]
+        kept = [1] * (cut == len(content) - 1)  # only its end was missing
+        assert [row["a"] for row in lines.read()] == [0, *kept, 2]
     lines.path.write_bytes(b"half a line and no other")
     lines.append({"a": 3})
     assert lines.read() == [{"a": 3}]
