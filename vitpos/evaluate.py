@@ -82,6 +82,8 @@ def evaluate(
 def weights(folder: RunFolder, note: Any) -> tuple[int, dict[str, Tensor]]:
     """The newest whole state and its step; it is said if that is not where the run ended."""
     saved = checkpoints.load(folder.checkpoints, note)
+    if saved is None and any(folder.checkpoints.glob("step-*.safetensors")):
+        raise BadRun(f"{folder.checkpoints / 'index.jsonl'} is damaged: it lists no checkpoint")
     if saved is None:
         raise BadRun(f"{folder.path} has no checkpoint yet", f"vitpos resume {folder.path}")
     end = (folder.summary() or {}).get("steps", saved[0])
