@@ -22,8 +22,8 @@ ODD: tuple[Any, ...] = (
     [None] * 5000, {"step": []},
 )  # fmt: skip
 PIECES = (
-    b"\x00", b"\xff\xfe", b"\xf0\x9f", b"\n", b"\r", b"\t", b"[" * 3000, b"{\"a\":" * 2000, b"}" * 9,
-    b"9" * 5000, b"1e999", b"NaN", b"-Infinity", b"&a *a", b"!!python/object:os.system ", b"? ",
+    b"\x00", b"\xff\xfe", b"\xf0\x9f", b"\n", b"\r", b"\t", b"[" * 3000, b"{\"a\":" * 2000, b"? ",
+    b"9" * 5000, b"1e999", b"NaN", b"-Infinity", b"&a *a", b"!!python/object:os.system ",
     b"a: " * 400, b"- " * 3000, b"'", b'"', b"\\u0000", b"#", b"%YAML 9.9\n", b"---\n", b"<<: *a\n",
     b"0x" + b"f" * 900, b"1_0:0_1:0", b"\xef\xbb\xbf", b"PK\x01\x02", struct.pack("<Q", 2**63),
     struct.pack(">I", 2**31), struct.pack("<Q", 2**64 - 1), b"x" * 100_000, b" " * 60_000,

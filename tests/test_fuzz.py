@@ -102,15 +102,31 @@ def shown(path: Path) -> None:
 
 def compared(path: Path, other: Path) -> None:
     """The table of two runs."""
-    compare(Asked((path, other)))
+    compare((path, other), Asked())
 
 
 def evaluated(path: Path) -> None:
     """As far as an evaluation comes before it has a network."""
-    record = RunFolder(path).record()
+    record = evaluate.recorded(RunFolder(path))
     run = RunFolder(path).run()
     evaluate.wanted(run, record, [], {})
     rerun.placed(run, record["machine"])
+
+
+def quickly(path: Path, name: str) -> None:
+    """What is asked of most runs most often."""
+    run = RunFolder(path)
+    if name == "config.yaml":
+        each(run.run, lambda: Configs().of_run(records.read(path)))
+    elif name.endswith(".jsonl"):
+        each(lambda: records.rows(path), run.timings.read, lambda: replay.rows(path))
+        for metric, at in (("val/loss", "epoch=1"), ("val/loss", "seconds=1")):
+            readings.reading(metric, at).of(records.read(path))
+        readings.reading("test/accuracy@56", None).of(records.read(path))
+    else:
+        each(lambda: records.lines([records.read(path)], path), lambda: evaluated(path))
+        readings.reading("probe/shuffle/drop", None).of(records.read(path))
+        read_back.reach.read(path, 8)
 
 
 KINDS: dict[str, Change] = {
@@ -137,10 +153,11 @@ def test_no_file_of_a_run_stops_a_reader(
     def case(number: int) -> None:
         chance = random.Random(f"{name} {number}")
         (path / name).write_bytes(KINDS[name](chance, content))
-        if number % 20 == 0:
-            compared(path, other)
-            evaluated(path)
-        of_run(path, other)
+        each(
+            lambda: quickly(path, name),
+            lambda: of_run(path, other) if number % 25 == 0 else None,
+            lambda: compared(path, other) if number % 25 == 0 else None,
+        )
 
     try:
         tried(case, amount(100, 10_000), record_property)
@@ -165,7 +182,6 @@ def tried(case: fuzzing.Case, count: int, record_property: Callable[[str, object
 
     assert not wrong, "\n".join(wrong[:20])
     assert sum(ends.values()) == count
-    assert len(ends) > 1  # some could be read, or only in one way could they not
 
 
 @pytest.mark.torture

@@ -82,7 +82,13 @@ class RunFolder:
         try:
             run = typed(Run, document.data, "", problems.append)
             problems += [] if problems else checks.consistency(run)
-        except (AttributeError, KeyError, TypeError) as error:  # of options that are not as ours
+        except (
+            ArithmeticError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # of options
             raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

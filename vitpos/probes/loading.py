@@ -7,7 +7,7 @@ from typing import Any
 from vitpos import build, machine, plugins
 from vitpos.data.samples import Data, Report, silent
 from vitpos.data.sources import load
-from vitpos.evaluate import restore, weights
+from vitpos.evaluate import recorded, restore, weights
 from vitpos.probes.subject import Subject
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
@@ -34,7 +34,7 @@ def subject(
 
     `changes` are of the machine, such as the device.
     """
-    run, record = folder.run(), folder.record()
+    run, record = folder.run(), recorded(folder)
     plugins.check(run.embedding)
     usual = {"precision": record["machine"]["precision"]}
     chosen = machine.prepare(replace(run, **(usual | dict(changes))))

@@ -78,7 +78,7 @@ def numbers(path: Path, step: Any) -> dict[str, float]:
     for entry in found.values():
         weights, known = entry.get("weights"), entry.get("numbers")
         if isinstance(weights, dict) and isinstance(known, dict) and weights.get("step") == step:
-            told |= known
+            told |= {n: v for n, v in known.items() if isinstance(v, int | float)}
     return told
 
 
