@@ -8,6 +8,7 @@ from typing import Any
 from vitpos import records
 from vitpos.errors import BadRun
 from vitpos.records import Record, part
+from vitpos.runs import present
 
 Pair = list[Any]  # of the first run and of the second; None where one has nothing
 SOFTWARE = ("git", "versions.vitpos")
@@ -39,8 +40,7 @@ def facts(first: Path, second: Path) -> dict[str, Any]:
 
 def readable(path: Path) -> Record:
     """A run with nothing damaged."""
-    if not path.exists():
-        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+    present(path)
     if not records.is_run(path):
         raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
     run = records.read(path)

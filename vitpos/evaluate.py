@@ -14,6 +14,7 @@ from vitpos.data.shuffle import tile
 from vitpos.data.sources import load
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun, NoResources
+from vitpos.hints import command
 from vitpos.records import finite
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Dataset, Run
@@ -103,7 +104,7 @@ def weights(folder: RunFolder, note: Any) -> tuple[int, dict[str, Tensor]]:
     if saved is None and any(folder.checkpoints.glob("step-*.safetensors")):
         raise BadRun(f"{folder.checkpoints / 'index.jsonl'} is damaged: it lists no checkpoint")
     if saved is None:
-        raise BadRun(f"{folder.path} has no checkpoint yet", f"vitpos resume {folder.path}")
+        raise BadRun(f"{folder.path} has no checkpoint yet", command("resume", folder.path))
     end = (folder.summary() or {}).get("steps", saved[0])
     if end != saved[0]:
         note(f"{folder.path}: weights after step {saved[0]}, but the run ended after step {end}")

@@ -11,8 +11,9 @@ import numpy as np
 from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
+from vitpos.hints import command
 from vitpos.records import Record, part
-from vitpos.runs import RunFolder
+from vitpos.runs import RunFolder, present
 from vitpos.seen import seen
 from vitpos.terminal.sketch import WIDTH, Style, sketch
 from vitpos.terminal.sparks import sparkline
@@ -35,8 +36,7 @@ MACHINE = (
 
 def facts(path: Path) -> dict[str, Any]:
     """All that is shown of a run, for programs; `problems` tells what could not be read."""
-    if not path.exists():
-        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+    present(path)
     if not records.is_run(path):
         raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
     run = records.read(path)
@@ -243,9 +243,9 @@ def attempts(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def following(run: Mapping[str, Any]) -> str:
     """What one would type next."""
     if run["status"] in ("interrupted", "failed"):
-        return f"vitpos resume {run['path']}"
+        return command("resume", run["path"])
     if run["status"] == "finished":
-        return f"vitpos compare {Path(run['path']).parent}"
+        return command("compare", Path(run["path"]).parent)
     return ""
 
 

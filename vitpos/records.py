@@ -14,7 +14,7 @@ from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.probes import results
-from vitpos.runs import RunFolder
+from vitpos.runs import RunFolder, present
 
 STATUSES = (
     *("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged", "damaged"),
@@ -80,8 +80,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     """The folders of all runs in these folders, each once, in order; `BadRun` if one has none."""
     found: dict[str, Path] = {}
     for path in paths:
-        if not path.exists():
-            raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+        present(path)
         inside = list(walk(path))
         if not inside:
             raise BadRun(f"{path} holds no runs", "a run is a folder with a config.yaml")

@@ -15,6 +15,7 @@ from torch import Tensor
 from vitpos import arrays, checkpoints, machine, metrics, plugins, ranks, records
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.experiment import Show, describe, prepare
+from vitpos.hints import command
 from vitpos.memory import resources
 from vitpos.origin import changes
 from vitpos.pace import Pace
@@ -34,7 +35,7 @@ def rerun(path: Path, show: Show, epochs: int | None = None) -> Found:
     ranks.alone("`vitpos rerun`")
     folder = RunFolder.open(path)
     if not folder.is_over():
-        raise BadRun(f"{path} is not finished", f"vitpos resume {path}")
+        raise BadRun(f"{path} is not finished", command("resume", path))
     run = placed(folder.run(), folder.record()["machine"])
     plugins.check(run.embedding)
     rows = records.rows(path)

@@ -16,10 +16,10 @@ import io
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from vitpos import checks, config, identities, seals
 from vitpos.durable import (
@@ -36,6 +36,10 @@ from vitpos.errors import BadRun, Locked, Problem
 from vitpos.plain_yaml import Document, read_yaml
 from vitpos.schema import Run
 from vitpos.typed import typed
+
+
+def silent(text: str) -> None:
+    """Nobody is told."""
 
 
 class RunFolder:
@@ -65,13 +69,8 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started before."""
-        try:
-            there, has_config = path.exists(), (path / "config.yaml").is_file()
-        except OSError as error:
-            raise BadRun(f"{path} cannot be read: {error.strerror}") from error
-        if not there:
-            raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
-        if not has_config:
+        present(path)
+        if not (path / "config.yaml").is_file():
             raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
         return cls(path)
 
@@ -137,16 +136,19 @@ class RunFolder:
             file.write(f"{now()} {text}\n")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Be the only process that writes here; the lock goes with the process."""
+    def locked(self, note: Callable[[str], None] = silent) -> Iterator[None]:
+        """Be the only process that writes here; the lock goes with the process.
+
+        Where there are no locks, that is said by `note`.
+        """
         with disk_errors(self.path / "lock"):
-            file = (self.path / "lock").open("a+")
+            file = (self.path / "lock").open("a+b", buffering=0)  # closing it writes nothing
         with file:
-            hold(file, self.path)
+            if not hold(file, self.path):
+                note(f"{self.path} is on a disk without locks: let no other process go on with it")
             with disk_errors(self.path / "lock"):
                 file.truncate(0)
-                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
-                file.flush()
+                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n".encode())
             for folder in (self.path, self.checkpoints, self.path / "positions"):
                 sweep_temporary(folder)
             yield
@@ -158,6 +160,17 @@ class RunFolder:
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
         write(self.path / "predictions.npz", file.getvalue())
+
+
+def present(path: Path) -> None:
+    """Raise `BadRun` unless there is something of this name that may be looked at."""
+    try:
+        there = path.exists()
+        (path / "config.yaml").exists()
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+    if not there:
+        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
 
 
 def place(run: Run) -> Path:
@@ -179,8 +192,11 @@ def new_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def hold(file: TextIO, path: Path, patience: int = 10) -> None:
+def hold(file: io.FileIO, path: Path, patience: int = 10) -> bool:
     """Take the lock of a run; raises `Locked` if another process keeps it.
+
+    Whether there are locks at all: on a network disk without them it is better to run unguarded
+    than not at all.
 
     Who only looks whether a run is in use holds it for an instant, so it is tried more than once.
     """
@@ -192,16 +208,17 @@ def hold(file: TextIO, path: Path, patience: int = 10) -> None:
                 raise Locked(f"{path} is in use by {holder(file)}") from error
             time.sleep(0.02)
         except OSError:
-            return  # a network disk without locks: better to run unguarded than not at all
+            return False
         else:
-            return
+            break
+    return True
 
 
-def holder(file: TextIO) -> str:
+def holder(file: io.FileIO) -> str:
     """Who holds a lock, as it wrote into the file."""
     with suppress(OSError, UnicodeDecodeError):
         file.seek(0)
-        return file.read(200).strip() or "another process"
+        return file.read(200).decode().strip() or "another process"
     return "another process"
 
 

@@ -5,6 +5,7 @@ The last part answers items 4 to 8 of the NeurIPS paper checklist
 """
 
 import datetime
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -180,7 +181,7 @@ def seconds(run: Record) -> float:
     for one in attempts_of(run.record):
         with suppress(KeyError, TypeError, ValueError):
             ends = [datetime.datetime.strptime(one[k], TIME) for k in ("started", "ended")]
-            found += (ends[1] - ends[0]).total_seconds()
+            found += max(0.0, (ends[1] - ends[0]).total_seconds())  # the clock was set back
     return found
 
 
@@ -193,7 +194,7 @@ def software(run: Record) -> str:
 
 def commands(plan: Plan | None, paths: Sequence[Path]) -> list[str]:
     """What to type for the same."""
-    where = " ".join(map(str, paths))
+    where = shlex.join(map(str, paths))
     if plan is None:
         return [f"vitpos rerun {where}/RUN   # for each", f"vitpos compare {where}"]
     words = f"study={plan.study.name}"
