@@ -77,7 +77,7 @@ def start(
             return place(run)
         folder = RunFolder.create(run, overrides)
         with folder.locked(show.note):
-            folder.update(**origin(run, loop))
+            folder.update(overrides=[*overrides], **origin(run, loop))
             perform(folder, loop, show, stop, until)
     return folder.path
 
@@ -102,7 +102,7 @@ def resume(path: Path, show: Show, until: int | None = None, reuse: Reuse | None
                     show.note(f"not the same bits as without the break: other {', '.join(changed)}")
                     folder.update(resumed_exactly=False)
             else:
-                folder.update(**origin(loop.run, loop))
+                folder.update(overrides=folder.typed_in(), **origin(loop.run, loop))
             go_back(folder, loop, show)
             perform(folder, loop, show, stop, until)
     return path

@@ -12,8 +12,8 @@ from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
 from vitpos.hints import command
-from vitpos.records import part
-from vitpos.runs import present
+from vitpos.records import Record, part
+from vitpos.runs import RunFolder, present
 from vitpos.seen import seen
 from vitpos.terminal.sketch import WIDTH, Style, sketch
 from vitpos.terminal.sparks import sparkline
@@ -53,7 +53,7 @@ def facts(path: Path) -> dict[str, Any]:
         "seed": run.seed,
         "created": run.created or None,
         "identity": run.record.get("identity"),
-        "overrides": overrides(path),
+        "overrides": overrides(run),
         "task": part(config, "task").get("kind", "classify"),
         "epochs": part(config, "training").get("epochs"),
         "epochs_done": len(rows),
@@ -85,12 +85,10 @@ def attempt(work: Any, problems: list[str], otherwise: Any) -> Any:
         return otherwise
 
 
-def overrides(path: Path) -> list[str]:
+def overrides(run: Record) -> list[str]:
     """What was typed: where the run differs from the defaults."""
-    try:
-        return (path / "overrides.txt").read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+    said = run.record.get("overrides")  # older runs have it only in a file
+    return list(map(str, said)) if isinstance(said, list) else RunFolder(run.path).typed_in()
 
 
 def latest(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

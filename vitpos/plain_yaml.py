@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from vitpos import seals
 from vitpos.errors import BadRun
 
 LONGEST = 2**16  # bytes
@@ -28,7 +29,10 @@ def read_yaml(path: Path) -> Document:
         size = path.stat().st_size
         if size > LONGEST:
             raise BadRun(f"{path} is damaged: {size} bytes are too many for a config")
-        text = path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
+        if not seals.is_whole(content):
+            raise BadRun(f"{path} is damaged: {seals.CHANGED}", seals.BY_HAND)
+        text = content.decode("utf-8")
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -52,7 +56,7 @@ def read_plain(path: Path) -> Any:
     fast = getattr(yaml, "CSafeLoader", None)
     try:
         content = path.read_bytes()
-        if fast is None or len(content) > LONGEST:
+        if fast is None or len(content) > LONGEST or not seals.is_whole(content):
             return read_yaml(path).data
         loader, depth = fast(content), 0
         for event in yaml.parse(content, fast):

@@ -172,8 +172,14 @@ def settings(path: Path) -> dict[str, Any]:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """A line per epoch; raises `BadRun` if one before the last is damaged."""
-    return RunFolder(path).metrics.read()
+    """A line per epoch; raises `BadRun` if one is damaged, or a finished run has too few."""
+    folder = RunFolder(path)
+    found, summary = folder.metrics.read(), folder.summary() or {}
+    wanted = summary.get("epochs")
+    cut = isinstance(wanted, int) and len(found) < wanted and summary.get("status") == "finished"
+    if cut and folder.metrics.path.exists():
+        raise BadRun(f"{folder.metrics.path} is damaged: {len(found)} of {wanted} epochs")
+    return found
 
 
 def plain(run: Record) -> dict[str, Any]:

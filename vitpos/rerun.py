@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vitpos import checkpoints, machine, metrics, plugins, ranks
+from vitpos import arrays, checkpoints, machine, metrics, plugins, ranks, records
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.experiment import Show, describe, prepare
 from vitpos.hints import command
@@ -39,7 +38,7 @@ def rerun(path: Path, show: Show, epochs: int | None = None) -> Found:
         raise BadRun(f"{path} is not finished", command("resume", path))
     run = placed(folder.run(), folder.record()["machine"])
     plugins.check(run.embedding)
-    rows = folder.metrics.read()
+    rows = records.rows(path)
     if epochs is not None and epochs > len(rows):
         raise BadInput(f"--epochs {epochs}: the run has {len(rows)}")
     with Stop(), resources(run):
@@ -110,9 +109,9 @@ def end(folder: RunFolder, loop: Loop) -> Found:
     before = (folder.summary() or {}).get("metrics", {})
     pairs = {n: [before.get(n), v] for n, v in test.named("test").items() if before.get(n) != v}
     found |= {"numbers": pairs} if pairs else {}
-    with np.load(folder.path / "predictions.npz", allow_pickle=False) as file:
-        again = loop.task.kept(test.predicted, test.wanted)["predicted"]
-        other = int((file["predicted"] != again).sum())
+    (said,) = arrays.wanted(folder.path / "predictions.npz", "predicted")
+    again = loop.task.kept(test.predicted, test.wanted)["predicted"]
+    other = int((said != again).sum()) if said.shape == again.shape else len(again)
     return found | ({"predictions": other} if other else {})
 
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vitpos import checks, config, identities
+from vitpos import checks, config, identities, seals
 from vitpos.durable import (
     Lines,
     disk_errors,
@@ -63,7 +63,7 @@ class RunFolder:
         typed_in = "".join(f"{word}\n" for word in overrides)
         with folder.locked():
             write(folder.path / "overrides.txt", typed_in.encode())
-            write(folder.path / "config.yaml", config.dump(run).encode())
+            write(folder.path / "config.yaml", seals.yaml(config.dump(run)))
         return folder
 
     @classmethod
@@ -81,13 +81,26 @@ class RunFolder:
         try:
             run = typed(Run, document.data, "", problems.append)
             problems += [] if problems else checks.consistency(run)
-        except (AttributeError, KeyError, TypeError) as error:  # of options that are not as ours
+        except (
+            ArithmeticError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # of options
             raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             message = problems[0].message
             raise BadRun(f"{path}{line_of(message, document)} is damaged: {message}{more}")
         return run
+
+    def typed_in(self) -> list[str]:
+        """What was typed; nothing if nobody knows."""
+        try:
+            return (self.path / "overrides.txt").read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
 
     def record(self) -> dict[str, Any]:
         """Identity, versions, machine, data, attempts and status."""
