@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vitpos import durable, experiment
+from vitpos import durable, experiment, seals
 from vitpos.bench.asked import Bench
 from vitpos.bench.composing import compose
 from vitpos.bench.heats import Contender, Heat, measure
@@ -134,7 +134,7 @@ def plainly(name: str, whole: Call) -> Call:
 def append(lines: Lines, row: Mapping[str, Any]) -> None:
     """A line, not synced."""
     with lines.path.open("ab") as file:
-        file.write(durable.seal(row))
+        file.write(seals.line(row))
 
 
 @contextmanager
