@@ -57,7 +57,7 @@ class Disk:
         self.before: Callable[[Operation], object] = before or (lambda operation: None)
         self.done: list[Operation] = []
         self.gone = False
-        self.hit: Operation | None = None  # what went wrong
+        self.hit: list[Operation] = []  # what went wrong
         self.names: dict[int, str] = {}  # of open descriptors
 
     def inside(self, path: Any) -> str | None:
@@ -77,13 +77,14 @@ class Disk:
         if fault is None or len(self.done) < fault.number:
             return len(operation.data)
         if not fault.code:
-            self.gone, self.hit = True, operation
+            self.gone = True
+            self.hit.append(operation)
             part = fault.bytes if operation.kind == "write" else None
             if part is None:
                 raise Ended
             return max(0, part if part >= 0 else len(operation.data) + part)
         if len(self.done) == fault.number or (fault.lasting and suffers(operation, fault.code)):
-            self.hit = self.hit or operation
+            self.hit.append(operation)
             raise OSError(fault.code, os.strerror(fault.code), str(self.folder / operation.path))
         return len(operation.data)
 

@@ -74,6 +74,7 @@ def load(
     if not found and any(folder.glob("step-*.safetensors")):
         note(f"{index} lists no checkpoint: starting from the beginning")
     found = [entry for entry in found if before is None or entry.step < before]
+    wrong = []
     for entry in reversed(found):
         path = folder / entry.file
         if identity is not None and entry.identity != identity:
@@ -81,11 +82,13 @@ def load(
         content, why = read(path, entry)
         if why:
             note(f"{path} is damaged ({why})" + ("; using the one before" * (entry != found[0])))
+            wrong.append(f"{entry.file}: {why}")
         else:
             return entry.step, tensors_of(path, content)
     if found:
-        names = ", ".join(entry.file for entry in found)
-        raise BadRun(f"no checkpoint in {folder} is whole: {names}", "start the run again")
+        raise BadRun(
+            f"no checkpoint in {folder} is whole: {'; '.join(wrong)}", "start the run again"
+        )
     return None
 
 
