@@ -5,7 +5,6 @@ or a power cut there is the old content or the new, never half of one.
 """
 
 import errno
-import io
 import json
 import os
 import shutil
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vitpos.errors import BadRun, NoResources
+from vitpos.received import DOCUMENT, content, opened
 
+LONGEST = 2**20  # bytes of a line
 FULL = {
     errno.ENOSPC: "no space left",
     errno.EDQUOT: "quota exceeded",
@@ -68,11 +69,10 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path | str) -> dict[str, Any]:
-    """A JSON object, or `BadRun` that names the file."""
+def read_json(path: Path | str, longest: int = DOCUMENT) -> dict[str, Any]:
+    """A JSON object of at most so many bytes, or `BadRun` that names the file."""
     try:
-        with io.FileIO(path) as file:  # of ten thousand runs, what a `Path` does more is noticed
-            data = json.loads(file.readall().decode())
+        data = json.loads(content(path, longest).decode())
     except FileNotFoundError as error:
         raise BadRun(f"{path} is not there") from error
     except OSError as error:
@@ -117,6 +117,8 @@ class Lines:
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line, and wait until it is on the disk."""
         line = seal(row)
+        if self.path.is_symlink():
+            raise BadRun(f"{self.path} is a link: nothing is added to it")
         with disk_errors(self.path, len(line)), self.path.open("a+b") as file:
             drop_torn(file)
             file.write(line)
@@ -126,20 +128,22 @@ class Lines:
     def read(self) -> list[dict[str, Any]]:
         """All lines; a last one that was cut off by a crash is left out."""
         try:
-            lines = self.path.read_bytes().split(b"\n")
+            with opened(self.path) as file:
+                return [*self.rows(file)]
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:  # a ValueError for a name that none can have
             why = getattr(error, "strerror", None) or error
             raise BadRun(f"{self.path} cannot be read: {why}") from error
-        rows = []
-        for number, line in enumerate(lines, start=1):
-            row = unseal(line)
+
+    def rows(self, file: BinaryIO) -> Iterator[dict[str, Any]]:
+        """The objects of an open file, none of them longer than any that is written."""
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
+            row = unseal(line) if len(line) <= LONGEST else None
             if row is not None:
-                rows.append(row)
-            elif line and number < len(lines):
+                yield row
+            elif len(line) > LONGEST or (line != b"\n" and line.endswith(b"\n")):
                 raise BadRun(f"{self.path} is damaged at line {number}")
-        return rows
 
     def rewrite(self, rows: list[dict[str, Any]]) -> None:
         """Replace all lines."""

@@ -11,6 +11,7 @@ import numpy as np
 from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
+from vitpos.received import content
 from vitpos.records import part
 from vitpos.seen import seen
 from vitpos.terminal.sketch import WIDTH, Style, sketch
@@ -87,7 +88,8 @@ def attempt(work: Any, problems: list[str], otherwise: Any) -> Any:
 def overrides(path: Path) -> list[str]:
     """What was typed: where the run differs from the defaults."""
     try:
-        return (path / "overrides.txt").read_text("utf-8", errors="replace").splitlines()
+        text = content(path / "overrides.txt", links=False)  # words of any kind, and shown
+        return text.decode("utf-8", errors="replace").splitlines()
     except OSError:
         return []
 

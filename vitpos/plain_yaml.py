@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from vitpos.errors import BadRun
+from vitpos.received import content
 
 LONGEST = 2**16  # bytes
 DEEPEST = 20
@@ -25,10 +26,7 @@ class Document(NamedTuple):
 def read_yaml(path: Path) -> Document:
     """One small document without aliases, tags, dates or keys that occur twice, else `BadRun`."""
     try:
-        size = path.stat().st_size
-        if size > LONGEST:
-            raise BadRun(f"{path} is damaged: {size} bytes are too many for a config")
-        text = path.read_bytes().decode("utf-8")
+        text = content(path, LONGEST).decode("utf-8")
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -51,11 +49,11 @@ def read_plain(path: Path) -> Any:
     """The same data in a tenth of the time, without its lines, where the C library is there."""
     fast = getattr(yaml, "CSafeLoader", None)
     try:
-        content = path.read_bytes()
-        if fast is None or len(content) > LONGEST:
+        if fast is None:
             return read_yaml(path).data
-        loader, depth = fast(content), 0
-        for event in yaml.parse(content, fast):
+        data = content(path, LONGEST)
+        loader, depth = fast(data), 0
+        for event in yaml.parse(data, fast):
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             tagged = getattr(event, "tag", None) is not None

@@ -14,6 +14,7 @@ from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.probes import results
+from vitpos.received import opened
 from vitpos.runs import RunFolder
 
 STATUSES = (
@@ -147,7 +148,7 @@ def state(path: Path, record: Mapping[str, Any], summary: Mapping[str, Any]) -> 
 def in_use(path: Path) -> bool:
     """Whether a process holds the lock of a run."""
     try:
-        with (path / "lock").open("rb") as file:
+        with opened(path / "lock") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vitpos import checkpoints, machine, metrics, plugins, ranks
+from vitpos import arrays, checkpoints, machine, metrics, plugins, ranks
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.experiment import Show, describe, prepare
 from vitpos.memory import resources
@@ -109,9 +108,9 @@ def end(folder: RunFolder, loop: Loop) -> Found:
     before = (folder.summary() or {}).get("metrics", {})
     pairs = {n: [before.get(n), v] for n, v in test.named("test").items() if before.get(n) != v}
     found |= {"numbers": pairs} if pairs else {}
-    with np.load(folder.path / "predictions.npz", allow_pickle=False) as file:
-        again = loop.task.kept(test.predicted, test.wanted)["predicted"]
-        other = int((file["predicted"] != again).sum())
+    kept = arrays.read(folder.path / "predictions.npz", ["predicted"])["predicted"]
+    again = loop.task.kept(test.predicted, test.wanted)["predicted"]
+    other = int((kept != again).sum()) if kept.shape == again.shape else len(again)
     return found | ({"predictions": other} if other else {})
 
 

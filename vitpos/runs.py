@@ -34,6 +34,7 @@ from vitpos.durable import (
 )
 from vitpos.errors import BadRun, Locked, Problem
 from vitpos.plain_yaml import Document, read_yaml
+from vitpos.received import enclosed
 from vitpos.schema import Run
 from vitpos.typed import typed
 
@@ -82,7 +83,8 @@ class RunFolder:
         try:
             run = typed(Run, document.data, "", problems.append)
             problems += [] if problems else checks.consistency(run)
-        except (AttributeError, KeyError, TypeError) as error:  # of options that are not as ours
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            # of options that are not as ours
             raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -125,7 +127,11 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only process that writes here; the lock goes with the process."""
+        """Be the only process that writes here; the lock goes with the process.
+
+        Raises `BadRun` where what is written would go elsewhere.
+        """
+        enclosed(self.path)
         with disk_errors(self.path / "lock"):
             file = (self.path / "lock").open("a+")
         with file:

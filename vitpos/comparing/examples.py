@@ -1,19 +1,17 @@
 """Which test images a run has right, as it wrote them down."""
 
-import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
+from vitpos import arrays
 from vitpos.comparing.circumstances import task
 from vitpos.comparing.pairing import Compared
+from vitpos.errors import BadRun
 from vitpos.records import Record, part
 
-LARGEST = 2**26  # bytes of a file: a test set of millions of images
 MOST_RUNS = 2000  # more take longer to read than a table may
-DAMAGED = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 class Examples:
@@ -73,15 +71,13 @@ def tested(run: Record) -> tuple[str, ...]:
 def correct(path: Path) -> np.ndarray | None:
     """A truth value for each test image; None if the file is not as a run writes it."""
     try:
-        if path.stat().st_size > LARGEST:
-            return None
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            bits, count = file["correct"], len(file["labels"])
-        if bits.dtype != np.uint8 or bits.ndim != 1 or len(bits) != (count + 7) // 8:
-            return None
-        return np.unpackbits(bits, count=count).astype(bool)
-    except DAMAGED:
+        found = arrays.read(path, ["correct", "labels"])
+        bits, count = found["correct"], len(found["labels"])
+    except (BadRun, TypeError):  # a TypeError for labels that are one number
         return None
+    if bits.dtype != np.uint8 or bits.ndim != 1 or len(bits) != (count + 7) // 8:
+        return None
+    return np.unpackbits(bits, count=count).astype(bool)
 
 
 def agrees(found: np.ndarray, run: Record) -> bool:
