@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vitpos.errors import BadRun, NoResources
-from vitpos.received import DOCUMENT, content, opened
+from vitpos.received import DOCUMENT, content, opened, unlinked
 
 LONGEST = 2**20  # bytes of a line
 FULL = {
@@ -117,8 +117,7 @@ class Lines:
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line, and wait until it is on the disk."""
         line = seal(row)
-        if self.path.is_symlink():
-            raise BadRun(f"{self.path} is a link: nothing is added to it")
+        unlinked(self.path)
         with disk_errors(self.path, len(line)), self.path.open("a+b") as file:
             drop_torn(file)
             file.write(line)

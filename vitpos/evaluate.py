@@ -1,5 +1,6 @@
 """A trained network on images again: the same, another split, another size, another data set."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -49,7 +50,7 @@ def evaluate(
         chosen = machine.prepare(replace(run, dataset=trained.dataset))
         saved = checkpoints.load(folder.checkpoints, note)
         if saved is None:
-            raise BadRun(f"{path} has no checkpoint yet", f"vitpos resume {path}")
+            raise BadRun(f"{path} has no checkpoint yet", f"vitpos resume {shlex.quote(str(path))}")
         step, state = saved
         data = load(run.dataset, report).to(chosen.device)
         known = record["data"]["classes"]

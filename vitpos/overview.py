@@ -1,5 +1,6 @@
 """One run on a page: how it ended, what it cost, where its numbers come from."""
 
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -246,9 +247,9 @@ def attempts(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def following(run: Mapping[str, Any]) -> str:
     """What one would type next."""
     if run["status"] in ("interrupted", "failed"):
-        return f"vitpos resume {run['path']}"
+        return f"vitpos resume {shlex.quote(str(run['path']))}"
     if run["status"] == "finished":
-        return f"vitpos compare {Path(run['path']).parent}"
+        return f"vitpos compare {shlex.quote(str(Path(run['path']).parent))}"
     return ""
 
 

@@ -64,6 +64,15 @@ def enclosed(folder: Path, inside: Iterable[str] = WRITTEN) -> None:
                 raise BadRun(f"{entry.path} is neither a file nor a folder", "take it out")
 
 
+def unlinked(*paths: Path) -> None:
+    """Raise `BadRun` if one of these is a link, or there and neither a file nor a folder."""
+    for path in paths:
+        if path.is_symlink():
+            raise BadRun(f"{path} is a link: nothing is written there", "take it out")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise BadRun(f"{path} is neither a file nor a folder", "take it out")
+
+
 def entries(place: Path) -> list[os.DirEntry[str]]:
     """What is in a folder; nothing if it is not there."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:

@@ -3,6 +3,7 @@
 Nothing is written: the run stays what it is, and the first number that differs ends the work.
 """
 
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +35,7 @@ def rerun(path: Path, show: Show, epochs: int | None = None) -> Found:
     ranks.alone("`vitpos rerun`")
     folder = RunFolder.open(path)
     if not folder.is_over():
-        raise BadRun(f"{path} is not finished", f"vitpos resume {path}")
+        raise BadRun(f"{path} is not finished", f"vitpos resume {shlex.quote(str(path))}")
     run = placed(folder.run(), folder.record()["machine"])
     plugins.check(run.embedding)
     rows = folder.metrics.read()

@@ -78,7 +78,7 @@ def source(path: Path) -> Source:
     """A plan from its file, which must lie where it was frozen: its runs are found from there."""
     if path.absolute().parent.name != frozen.FOLDER:
         raise BadRun(f"{path} is not in the folder {frozen.FOLDER} of a study")
-    document = read_json(path)
+    document = read_json(path, frozen.LARGEST)
     plan = frozen.thaw(path)
     created = document.get("created")
     return Source(plan, path, frozen.digest(plan), str(created or ""))
@@ -159,7 +159,8 @@ def without_other_plans(others: Sequence[Record], known: Source) -> tuple[list[R
         else:
             count[owner] = count.get(owner, 0) + 1
     return left, [
-        f"{counted(number, 'run')} of another plan, not in this table: vitpos compare {path}"
+        f"{counted(number, 'run')} of another plan, not in this table: "
+        f"vitpos compare {shlex.quote(str(path))}"
         for path, number in count.items()
     ]
 

@@ -5,6 +5,7 @@ The last part answers items 4 to 8 of the NeurIPS paper checklist
 """
 
 import datetime
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -191,14 +192,22 @@ def software(run: Record) -> str:
     return ", ".join(f"{name} {version}" for name, version in names.items() if version)
 
 
+def typed_again(question: str) -> str:
+    """The words of a grid, none of which a shell takes for more than a word."""
+    try:
+        return shlex.join(shlex.split(question))
+    except ValueError:  # a quote that does not end
+        return shlex.quote(question)
+
+
 def commands(plan: Plan | None, paths: Sequence[Path]) -> list[str]:
     """What to type for the same."""
-    where = " ".join(map(str, paths))
+    where = shlex.join(map(str, paths))
     if plan is None:
         return [f"vitpos rerun {where}/RUN   # for each", f"vitpos compare {where}"]
-    words = f"study={plan.study.name}"
+    words = shlex.quote(f"study={plan.study.name}")
     if plan.study.design.source == TYPED:
-        words = plan.study.design.question
+        words = typed_again(plan.study.design.question)
     return [
         f"vitpos sweep {words}",
         f"vitpos resume {where}   # what is missing of the frozen plan",

@@ -6,6 +6,7 @@ missing. `verify` reads them through once and compares them with the digests in 
 
 import hashlib
 import os
+import shlex
 from pathlib import Path
 
 from vitpos.data import folder
@@ -129,7 +130,7 @@ def unreadable(name: str, path: Path, error: OSError) -> BadData:
 
 def fetch(name: str, where: Path | None = None) -> str:
     """The command that downloads a data set."""
-    return f"`vitpos data {name}" + (f" dataset.root={where}`" if where else "`")
+    return f"`vitpos data {name}" + (f" dataset.root={shlex.quote(str(where))}`" if where else "`")
 
 
 def remedy(name: str, facts: Known) -> str:

@@ -1,5 +1,6 @@
 """A finished run as the subject of probes: its network, its data, a machine."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -41,7 +42,8 @@ def subject(
     chosen = machine.prepare(replace(run, **(usual | dict(changes))))
     saved = checkpoints.load(folder.checkpoints, note)
     if saved is None:
-        raise BadRun(f"{folder.path} has no checkpoint yet", f"vitpos resume {folder.path}")
+        hint = f"vitpos resume {shlex.quote(str(folder.path))}"
+        raise BadRun(f"{folder.path} has no checkpoint yet", hint)
     known = data(run.dataset, report)
     if known.digest != record["data"]["digest"]:
         note(f"{known.name} is not what the run was trained on: other images")

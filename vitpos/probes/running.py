@@ -4,6 +4,7 @@ A run that was probed already, with the same weights, images and settings, is on
 """
 
 import math
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -69,7 +70,7 @@ def finished(paths: Sequence[Path], note: Note) -> list[Record]:
     if not found:
         first = every[0]
         more = f" and {len(every) - 1} more" if len(every) > 1 else ""
-        hint = f"vitpos resume {first.path}" if first.status != "damaged" else ""
+        hint = f"vitpos resume {shlex.quote(str(first.path))}" if first.status != "damaged" else ""
         raise BadRun(f"{first.path}{more}: {first.status}, not finished", hint)
     if len(found) < len(every):
         note(f"{counted(len(every) - len(found), 'run')} not finished: left out")

@@ -57,7 +57,7 @@ def furthest(member: Member, paths: Iterable[Path]) -> Record | None:
     found: Record | None = None
     for path in paths:
         run = records.read(path)
-        if run.status in FURTHEST and identity(run) == member.identity:
+        if not path.is_symlink() and run.status in FURTHEST and identity(run) == member.identity:
             found = further(run, found or run)
     return found
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from vitpos.plain import harmless
 from vitpos.words import bytes_words, count_words, counted, others, seconds_words
 
 
@@ -21,7 +23,8 @@ class Terminal(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, or be silent from now on."""
         try:
-            super().print(*objects, **options)
+            safe = [harmless(one) if isinstance(one, str) else one for one in objects]
+            super().print(*safe, **options)
         except OSError:
             self.on_broken_pipe()
 
@@ -131,7 +134,7 @@ class Live(Plain):
     def work(self, done: int, total: int, what: str) -> None:
         """A bar of its own."""
         self.progress.start()
-        said = f"{what}: {done:,} of {total:,}"
+        said = harmless(f"{what}: {done:,} of {total:,}")
         self.progress.update(self.task, completed=done, total=total, said=said)
 
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:
@@ -250,7 +253,8 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
     """The result in a few lines, and what to type next."""
     metrics, cost, perf = summary["metrics"], summary["cost"], summary["perf"]
     more = ", ".join(others(metrics, "test"))
-    elsewhere = f"               vitpos eval {folder} image_size={2 * summary['image_size']}"
+    where, study = (shlex.quote(str(path)) for path in (folder, folder.parent))
+    elsewhere = f"               vitpos eval {where} image_size={2 * summary['image_size']}"
     return [
         "",
         f"test accuracy  {metrics['test/accuracy']:.2%}   (loss {metrics['test/loss']:.4f},"
@@ -263,7 +267,7 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
         f" (first step {perf['first_step_seconds']:.2f} s),"
         f" {bytes_words(perf['peak_memory_bytes'])} at most",
         f"run            {folder}",
-        f"next           vitpos tensorboard {folder.parent}",
+        f"next           vitpos tensorboard {study}",
         *([elsewhere] if summary.get("task") != "jigsaw" else []),
     ]
 
