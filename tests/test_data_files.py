@@ -1,9 +1,9 @@
 """Finding the files of a data set and telling whether they are whole."""
 
+import os
 import subprocess
 import sys
 import time
-import os
 from pathlib import Path
 
 import pytest

@@ -10,8 +10,8 @@ import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from vitpos.errors import BadRun
 
@@ -19,7 +19,7 @@ DOCUMENT = 2**23  # bytes of a document that is read at once: far more than any 
 WRITTEN = ("checkpoints", "positions", "probes")  # folders of a run in which files are written
 
 
-def opened(path: Path | str, *, links: bool = True) -> BinaryIO:
+def opened(path: Path | str, *, links: bool = True) -> BufferedReader:
     """A plain file, to be read; `OSError` for anything else, and unless `links` for a link."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
     try:
