@@ -95,7 +95,7 @@ def fetch(name: str, facts: Known, archive: Archive) -> None:
         try:
             fetching.fetch(url, archive.path, longest + longest // 1000 + 2**12)
             problem = unpack(facts, archive)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             if isinstance(error, OSError) and error.errno in OURS:
                 raise
             problem = str(getattr(error, "reason", error)) or type(error).__name__

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from http.client import HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import (
@@ -22,6 +22,7 @@ from urllib.request import (
     OpenerDirector,
     ProxyHandler,
     Request,
+    UnknownHandler,
 )
 
 from vitpos import __version__
@@ -39,7 +40,7 @@ class OnlyHTTPS(HTTPRedirectHandler):
     def redirect_request(
         self,
         req: Request,
-        fp: IO[bytes],
+        fp: Any,
         code: int,
         msg: str,
         headers: HTTPMessage,
@@ -56,7 +57,7 @@ def opener() -> OpenerDirector:
     made = OpenerDirector()
     for handler in (ProxyHandler(), HTTPSHandler(), OnlyHTTPS()):
         made.add_handler(handler)
-    for ending in (HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
+    for ending in (HTTPDefaultErrorHandler(), HTTPErrorProcessor(), UnknownHandler()):
         made.add_handler(ending)
     return made
 
