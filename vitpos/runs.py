@@ -79,6 +79,8 @@ class RunFolder:
     def run(self) -> Run:
         """The run as it was composed."""
         path = self.path / "config.yaml"
+        if path.is_symlink():  # what is wrong with it is shown, and it may be anybody's
+            raise BadRun(f"{path} is a link, not a file", "put a copy there instead")
         document, problems = read_yaml(path), list[Problem]()
         try:
             run = typed(Run, document.data, "", problems.append)

@@ -68,7 +68,7 @@ def option(text: str, *says: str) -> Attack:
         place.config(("    theta: 100.0", f"    {text}\n    theta: 100.0"))
         place.unfinished()
 
-    return Attack(prepare, EVERY[:3], says=says)
+    return Attack(prepare, EVERY[:3], codes=(2, 4), says=says)
 
 
 def changed(*changes: tuple[str, str], says: tuple[str, ...] = ()) -> Attack:

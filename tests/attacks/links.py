@@ -134,8 +134,7 @@ ATTACKS = {
     ),
     "data: a pipe": Attack(
         data_pipe,
-        (["train", "dataset=mnist", "dataset.root=RECEIVED/data", "--dry-run"],
-         ["data", "mnist", "dataset.root=RECEIVED/data"]),
+        (["train", "dataset=mnist", "dataset.root=RECEIVED/data", "--dry-run"],),
         codes=(3,),
     ),
     "outputs for everybody": Attack(world_writable, LOOK[:3], codes=(0,)),

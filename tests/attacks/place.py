@@ -14,6 +14,7 @@ from attacks.oracle import Ears, listening
 SECRET = "hunter2-of-the-environment"
 MINE = "mine, and to stay so"
 ENV = "ATTACKED_SECRET"
+LARGEST = 2**27  # bytes of a file that was written, and not only made to look large
 PAYLOAD = "import pathlib\npathlib.Path('effect').write_text('ran')\n"
 
 
@@ -115,7 +116,10 @@ class Place:
     def leaks(self) -> Iterable[Path]:
         """Files that hold a value of the environment."""
         for path in walk(self.top, set()):
-            if path.is_file() and not path.is_symlink() and SECRET.encode() in path.read_bytes():
+            facts = path.lstat()
+            if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
+                continue
+            if SECRET.encode() in path.read_bytes():
                 yield path
 
 
