@@ -24,7 +24,16 @@ DAMAGED = (*WRONG, KeyError, zipfile.BadZipFile, zlib.error)
 def read(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
     """These arrays of a file, or all of them; `BadRun` if one is missing, damaged or too large."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content(path, LARGEST))) as archive:
+        data = content(path, LARGEST)
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+    return unpacked(path, data, names)
+
+
+def unpacked(path: Path, data: bytes, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The same of a file that was read already."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             known = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             wanted = {name: known[name] for name in (known if names is None else names)}
             size = sum(info.file_size for info in wanted.values())

@@ -61,9 +61,9 @@ def folder(name: str) -> Attack:
     return Attack(prepare, (*SHOWN[2:5], *PAGES[1:]), codes=(0, 4), limited=False)
 
 
-def pages(text: str, *unsaid: str) -> Attack:
-    """Text in pages and tables for browsers, LaTeX and spreadsheets."""
-    return everywhere(text, (*SHOWN[4:10], *PAGES), unsaid=unsaid)
+def pages(text: str, *unsaid: str, drawn: bool = False) -> Attack:
+    """Text in tables for browsers, LaTeX and spreadsheets; in pages with pictures if `drawn`."""
+    return everywhere(text, (*SHOWN[4:10], PAGES[0 if drawn else 1]), unsaid=unsaid)
 
 
 FORMULAS = ("=cmd|'/C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", '=HYPERLINK("http://x")')
@@ -73,10 +73,12 @@ ATTACKS = {
     "folder: a command": folder("x; touch effect #"),
     "folder: an option": folder("--plugin=payload"),
     **{f"formula: {text[:5]!a}": pages(text, f"\n{text}", f",{text}") for text in FORMULAS},
-    "HTML: a script": pages("<script>fetch('//x')</script>", "<script>fetch"),
+    "HTML: a script": pages("<script>fetch('//x')</script>", "<script>fetch", drawn=True),
     "HTML: an image": pages("<img src=x onerror=alert(1)>", "<img src=x"),
     "HTML: out of a comment": pages("--><script>alert(1)</script>", "--><script>"),
-    "HTML: out of a script": pages("</script><script>alert(1)</script>", "</script><script>alert"),
+    "HTML: out of a script": pages(
+        "</script><script>alert(1)</script>", "</script><script>alert", drawn=True
+    ),
     "HTML: out of an attribute": pages('" onmouseover="alert(1)', '" onmouseover="alert'),
     "HTML: a link": pages("javascript:alert(1)"),
     "Markdown: a link": pages("[x](javascript:alert(1))", "[x](javascript"),

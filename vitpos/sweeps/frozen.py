@@ -17,6 +17,7 @@ from typing import Any
 from vitpos import __version__, checks, config, identities
 from vitpos.durable import make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
+from vitpos.overrides import MOST
 from vitpos.runs import now, place
 from vitpos.schema import Dataset, Run
 from vitpos.sweeps import rules
@@ -123,6 +124,8 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
                 problems.append(Problem(f"study = {run.study}: the plan lies in that of {study}"))
         runs.append(run)
         words.append(tuple(item["words"]))
+    if not 0 < len(data["seeds"]) * len(data["arms"]) <= MOST:
+        raise BadRun(f"{path} is damaged: a sweep has 1 to {MOST:,} runs")
     seeds = typed(list[int], data["seeds"], "seeds", problems.append)
     stopping = rules.stopping(data.get("stopping"), "stopping", problems.append)
     tuned = data.get("tuned")
