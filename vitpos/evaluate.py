@@ -128,6 +128,7 @@ def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
 
 def restore(model: ViT, state: Any, chosen: machine.Machine) -> ViT:
     """A network with the weights that count, on the device."""
-    model.load_state_dict(under(state, "averaged/") or under(state, "model/"))
+    with checkpoints.fitting("cannot load it"):
+        model.load_state_dict(under(state, "averaged/") or under(state, "model/"))
     model.attend_with(chosen.attention)
     return model.to(chosen.device)

@@ -21,6 +21,7 @@ STATUSES = (
     *("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged", "damaged"),
 )
 MARKS = ("config.yaml", "record.json", "summary.json")  # one of them makes a folder that of a run
+LONGEST = 500  # letters of the name of an arm
 LARGEST = 1e150  # of a number with statistics: its square is one, too
 
 
@@ -37,7 +38,7 @@ class Record:
     @property
     def arm(self) -> str:
         """The name of its arm."""
-        return str(self.record.get("arm") or self.path.name)
+        return str(self.record.get("arm") or self.path.name)[:LONGEST]
 
     @property
     def seed(self) -> int | None:

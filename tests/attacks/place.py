@@ -113,6 +113,11 @@ class Place:
         self.ears.append(ears)
         return Said(code, out, err, seconds, peak() - before)
 
+    def written(self) -> str:
+        """All pages and reports."""
+        files = [p for end in ("html", "md") for p in sorted(self.received.rglob(f"*.{end}"))]
+        return "\n".join(path.read_text() for path in files)
+
     def leaks(self) -> Iterable[Path]:
         """Files that hold a value of the environment."""
         for path in walk(self.top, set()):

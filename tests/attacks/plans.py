@@ -13,6 +13,7 @@ from vitpos.sweeps import frozen
 
 Document = dict[str, Any]
 Change = Callable[[Document], object]
+CODES = (0, 2, 4)  # to compare is to read; to go on is refused
 WORDS = (["resume", "PLAN", "--quiet"], ["resume", "STUDY", "--quiet"], ["compare", "STUDY"])
 
 
@@ -66,7 +67,7 @@ def embedding(value: object) -> Change:
     return each("embedding", value)
 
 
-def linked(name: str, *, pipe: bool = False) -> Attack:
+def linked(name: str, *, pipe: bool = False, says: tuple[str, ...] = ("link",)) -> Attack:
     """A good plan, and something in the folder of its study that leads out of it."""
     good = changed(lambda data: None)
 
@@ -81,7 +82,7 @@ def linked(name: str, *, pipe: bool = False) -> Attack:
         else:
             path.symlink_to(place.outside / "folder" if "." not in name else place.home / ".bashrc")
 
-    return Attack(prepare, good.words[:1], codes=(4,), says=("link",) * (not pipe))
+    return Attack(prepare, good.words[:1], codes=(4,), says=() if pipe else says)
 
 
 ATTACKS = {
@@ -90,8 +91,8 @@ ATTACKS = {
     "another study": changed(each("study", "yours"), "study ="),
     "a name up": changed(each("name", "../../effect"), "name ="),
     "outputs elsewhere": changed(each("outputs", "/effect"), codes=(4,), resigned=False),
-    "_target_": changed(embedding({"x": {"_target_": "os.system", "_needs_": {}}})),
-    "_target_ of a plugin": changed(embedding({"x": {"_target_": "payload.X"}})),
+    "_target_": changed(embedding({"x": {"_target_": "os.system", "_needs_": {}}}), codes=CODES),
+    "_target_ of a plugin": changed(embedding({"x": {"_target_": "payload.X"}}), codes=CODES),
     "not what was frozen": changed(
         lambda data: data["arms"][0].update(name="c"), "frozen", resigned=False
     ),
@@ -102,6 +103,6 @@ ATTACKS = {
     "a data set that is text": changed(each("dataset", "os.system")),
     "a digest that is a list": changed(lambda data: data.update(digest=[1]), resigned=False),
     "folder of logs": linked("logs"),
-    "folder of plans": linked("plans"),
+    "folder of plans": linked("plans", says=()),
     "the journal": linked("journal.jsonl", pipe=True),
 }  # fmt: skip

@@ -77,7 +77,7 @@ ATTACKS = {
     "a long range": study(base={"training.lr": "0..999999999999"}),
     "sizes": study(then={"image_size": list(range(1, 4096))}),
     "tuning": study(
-        "tune", codes=(0, 2), tune={"grid": {"training.lr": ["${oc.env:ATTACKED_SECRET}"]}}
+        codes=(0, 2), tune={"grid": {"training.lr": ["${oc.env:ATTACKED_SECRET}"]}}
     ),
     "the laughs": file("a: &a [x]\nb: &b [*a, *a]\n", "aliases and tags"),
     "a tag": file("question: !!python/object/apply:os.system ['touch effect']\n", "tags"),

@@ -61,9 +61,29 @@ def folder(name: str) -> Attack:
     return Attack(prepare, (*SHOWN[2:5], *PAGES[1:]), codes=(0, 4), limited=False)
 
 
-def pages(text: str, *unsaid: str, drawn: bool = False) -> Attack:
-    """Text in tables for browsers, LaTeX and spreadsheets; in pages with pictures if `drawn`."""
-    return everywhere(text, (*SHOWN[4:10], PAGES[0 if drawn else 1]), unsaid=unsaid)
+def table(form: str) -> list[str]:
+    """The table of the study in one form."""
+    return ["compare", "STUDY", "--format", form]
+
+
+def spreadsheet(text: str) -> Attack:
+    """A cell that a spreadsheet would calculate."""
+    return everywhere(text, [table("csv")], unsaid=(f"\n{text}", f",{text}", f'"{text}'))
+
+
+def page(text: str, *unsaid: str, drawn: bool = False) -> Attack:
+    """Text in tables of HTML; in pages with pictures if `drawn`."""
+    return everywhere(text, (table("html"), PAGES[0 if drawn else 1]), unsaid=unsaid)
+
+
+def paper(text: str, *unsaid: str) -> Attack:
+    """Text in tables of LaTeX."""
+    return everywhere(text, [table("latex")], unsaid=unsaid)
+
+
+def notebook(text: str, *unsaid: str) -> Attack:
+    """Text in tables and reports of Markdown."""
+    return everywhere(text, (table("markdown"), PAGES[1]), unsaid=unsaid)
 
 
 FORMULAS = ("=cmd|'/C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", '=HYPERLINK("http://x")')
@@ -72,26 +92,26 @@ ATTACKS = {
     **{f"folder: {n}": folder(f"x{t}") for n, t in ESCAPES.items() if n in ("title", "C1", "bidi")},
     "folder: a command": folder("x; touch effect #"),
     "folder: an option": folder("--plugin=payload"),
-    **{f"formula: {text[:5]!a}": pages(text, f"\n{text}", f",{text}") for text in FORMULAS},
-    "HTML: a script": pages("<script>fetch('//x')</script>", "<script>fetch", drawn=True),
-    "HTML: an image": pages("<img src=x onerror=alert(1)>", "<img src=x"),
-    "HTML: out of a comment": pages("--><script>alert(1)</script>", "--><script>"),
-    "HTML: out of a script": pages(
+    **{f"formula: {text[:5]!a}": spreadsheet(text) for text in FORMULAS},
+    "HTML: a script": page("<script>fetch('//x')</script>", "<script>fetch", drawn=True),
+    "HTML: an image": page("<img src=x onerror=alert(1)>", "<img src=x"),
+    "HTML: out of a comment": page("--><script>alert(1)</script>", "--><script>"),
+    "HTML: out of a script": page(
         "</script><script>alert(1)</script>", "</script><script>alert", drawn=True
     ),
-    "HTML: out of an attribute": pages('" onmouseover="alert(1)', '" onmouseover="alert'),
-    "HTML: a link": pages("javascript:alert(1)"),
-    "Markdown: a link": pages("[x](javascript:alert(1))", "[x](javascript"),
-    "Markdown: an image": pages("![x](http://127.0.0.1/x)", "![x](http"),
-    "Markdown: a cell": pages(
+    "HTML: out of an attribute": page('" onmouseover="alert(1)', '" onmouseover="alert'),
+    "HTML: a link": page("javascript:alert(1)"),
+    "Markdown: a link": notebook("[x](javascript:alert(1))", "[x](javascript"),
+    "Markdown: an image": notebook("![x](http://127.0.0.1/x)", "![x](http"),
+    "Markdown: a cell": notebook(
         "a | b\n|---|",
     ),
-    "Markdown: a fence": pages("```\n<script>alert(1)</script>\n```", "<script>alert"),
-    "LaTeX: input": pages("\\input{/etc/passwd}", "\\input{"),
-    "LaTeX: write18": pages("\\immediate\\write18{touch effect}", "\\write18"),
-    "LaTeX: catcode": pages("^^5cinput{x}", "^^5cinput{"),
-    "a template": pages("{{ 7 * 191 }}{% import os %}", "1337"),
-    "a format": pages("{0.__class__.__init__.__globals__}%s%n"),
-    "long": pages("x" * 10**6),
+    "Markdown: a fence": notebook("```\n<script>alert(1)</script>\n```", "<script>alert"),
+    "LaTeX: input": paper("\\input{/etc/passwd}", "\\input{"),
+    "LaTeX: write18": paper("\\immediate\\write18{touch effect}", "\\write18"),
+    "LaTeX: catcode": paper("^^5cinput{x}", "^^5cinput{"),
+    "a template": page("{{ 7 * 191 }}{% import os %}", "1337"),
+    "a format": page("{0.__class__.__init__.__globals__}%s%n"),
+    "long": page("x" * 10**6),
     "combining": everywhere("a" + "\u0301" * 10_000),
 }

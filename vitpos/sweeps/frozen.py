@@ -127,6 +127,8 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
     if not 0 < len(data["seeds"]) * len(data["arms"]) <= MOST:
         raise BadRun(f"{path} is damaged: a sweep has 1 to {MOST:,} runs")
     seeds = typed(list[int], data["seeds"], "seeds", problems.append)
+    if not all(0 <= seed < 2**63 for seed in seeds):
+        problems.append(Problem("seeds: must be 0 to 2^63 - 1"))
     stopping = rules.stopping(data.get("stopping"), "stopping", problems.append)
     tuned = data.get("tuned")
     if not isinstance(tuned, dict | None):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from vitpos import config, ranks
+from vitpos import config, plugins, ranks
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import Interrupted, UserError
@@ -34,7 +34,12 @@ from vitpos.sweeps.together import Share, Shared
 
 Launch = Callable[[Launching, Plan, Sequence[Record], Callable[[str], None]], Launcher]
 
-INSIDE = (frozen.FOLDER, "logs")  # folders in that of a study in which files are written
+INSIDE = (
+    frozen.FOLDER,
+    "logs",
+    failures.JOURNAL,
+    halving.JOURNAL,
+)  # what is written in the folder of a study
 TICK = 0.1  # seconds
 AGAIN = 1.0  # seconds until a member that another process has is looked at again
 AT_ONCE = 3.0  # seconds to end that a member has after a second signal
@@ -59,6 +64,8 @@ def run(
     ranks.alone("a sweep")
     for dataset in plan.datasets():
         locate(dataset)  # what is missing is missing for all of them
+    for member in plan.members:
+        plugins.check(member.run.embedding)  # a plan may be a stranger's
     unlinked(*(halving.folder(plan) / name for name in INSIDE))
     path, chosen = frozen.freeze(plan), options or config.launching([])[0]
     notes: list[str] = []
