@@ -1,6 +1,7 @@
 """Where attacks happen: a home, a working folder, and in it what a stranger sent."""
 
 import os
+import re
 import shutil
 import stat
 import time
@@ -114,9 +115,10 @@ class Place:
         return Said(code, out, err, seconds, peak() - before)
 
     def written(self) -> str:
-        """All pages and reports."""
+        """All pages and reports, without the code in Markdown's fences."""
         files = [p for end in ("html", "md") for p in sorted(self.received.rglob(f"*.{end}"))]
-        return "\n".join(path.read_text() for path in files)
+        text = "\n".join(path.read_text() for path in files)
+        return re.sub(r"^(`{3,})\w*\n.*?\n\1$", "", text, flags=re.DOTALL | re.MULTILINE)
 
     def leaks(self) -> Iterable[Path]:
         """Files that hold a value of the environment."""

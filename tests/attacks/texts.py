@@ -113,5 +113,5 @@ ATTACKS = {
     "a template": page("{{ 7 * 191 }}{% import os %}", "1337"),
     "a format": page("{0.__class__.__init__.__globals__}%s%n"),
     "long": page("x" * 10**6),
-    "combining": everywhere("a" + "\u0301" * 10_000),
+    "combining": everywhere("a" + "\u0301" * 1000),
 }

@@ -152,6 +152,8 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
             own = replace(run, seed=seed)
             identity = identities.identity(own)
             members.append(Member(frozen, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
+    if len({member.identity for member in members}) < len(members):
+        raise BadRun(f"{path} is damaged: two of its runs are the same")
     return Plan(frozen, tuple(members))
 
 
