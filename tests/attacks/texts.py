@@ -99,7 +99,9 @@ ATTACKS = {
     "HTML: out of a script": page(
         "</script><script>alert(1)</script>", "</script><script>alert", drawn=True
     ),
-    "HTML: out of an attribute": page('" onmouseover="alert(1)', '" onmouseover="alert'),
+    "HTML: out of an attribute": everywhere(
+        '" onmouseover="alert(1)', [table("html")], unsaid=('" onmouseover="alert',)
+    ),
     "HTML: a link": page("javascript:alert(1)"),
     "Markdown: a link": notebook("[x](javascript:alert(1))", "[x](javascript"),
     "Markdown: an image": notebook("![x](http://127.0.0.1/x)", "![x](http"),
