@@ -11,6 +11,7 @@ from vitpos.received import content
 
 LONGEST = 2**16  # bytes
 DEEPEST = 20
+MOST = 10_000  # words and marks: the largest of ours have a tenth of that
 KINDS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
 }
@@ -79,7 +80,9 @@ def stop_at_odd_tokens(path: Path, text: str) -> None:
     opens = yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken
     starts = (*opens, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
     ends = yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken
-    for token in yaml.scan(text, yaml.SafeLoader):
+    for number, token in enumerate(yaml.scan(text, yaml.SafeLoader)):
+        if number > MOST:
+            raise BadRun(f"{where(path, token.start_mark)}: too many words for a config")
         depth += isinstance(token, starts) - isinstance(token, ends)
         if depth > DEEPEST:
             raise BadRun(f"{where(path, token.start_mark)}: too deep")

@@ -43,7 +43,7 @@ def record(kind: Any, data: object, path: str, report: Report) -> Any:
         report(Problem(f"{path or 'the config'} = {data}: must hold named values"))
         return None
     known = {f.name: f for f in fields(kind)}
-    for number, name in enumerate(data.keys() - known.keys()):
+    for number, name in enumerate(name for name in data if name not in known):
         near = get_close_matches(str(name)[:80], known, n=1) if number < FEW else []
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         report(Problem(f"unknown key {join(path, name)}", hint))
