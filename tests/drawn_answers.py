@@ -7,8 +7,8 @@ from typing import Any
 
 from run_folders import MACHINE
 
+from vitpos import seals
 from vitpos.comparing.answer import Answer, Row
-from vitpos.durable import seal
 from vitpos.records import Record
 from vitpos.statistics import Difference, family, mean_interval
 
@@ -44,7 +44,7 @@ def run(
         ],
     }
     for name, rows in files.items():
-        (path / f"{name}.jsonl").write_bytes(b"".join(map(seal, rows)))
+        (path / f"{name}.jsonl").write_bytes(b"".join(map(seals.line, rows)))
     summary: dict[str, Any] = {}
     if status == "finished":
         summary = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from small_benches import TINY, bench
 
+from vitpos import experiment
 from vitpos.bench import (
     composing,
     embeddings,
@@ -15,11 +16,13 @@ from vitpos.bench import (
     kernels,
     lanes,
     peers,
+    reliability,
     startup,
     step,
     sweeps,
 )
 from vitpos.bench.ceilings import Ceilings, bytes_of_step
+from vitpos.bench.composing import compose
 from vitpos.machine import find_device
 
 CPU = find_device("cpu")
@@ -163,6 +166,33 @@ def test_comparisons_are_timed_on_runs_that_never_ran(monkeypatch):
 
     assert table["table"] == "compare, 6 runs"
     assert set(state(table).values()) == {"measured"}
+
+
+def test_what_lasts_is_timed_within_a_run():
+    """Seconds inside what is synced, a run without them, and a step that need not repeat."""
+    words = ("training=smoke", "training.limit=64", "embedding=learned1d")
+    first, second = reliability.tables(bench(*words))
+    ours = rows(first)["vitpos"]
+
+    assert state(first) == {"nothing lasts": "measured", "vitpos": "measured"}
+    assert 0 < ours["lasting_share"]["median"] < 1
+    assert ours["lasting_writes"] > 10
+    assert state(second) == {"not deterministic": "measured", "vitpos": "measured"}
+
+
+def test_a_run_of_which_nothing_lasts_is_the_same_run(tmp_path, monkeypatch):
+    """The same lines and summary, without a sync; afterwards everything lasts again."""
+    words = ("training=smoke", "training.limit=64", "training.epochs=2", *TINY, "device=cpu")
+    run = compose((*words, "embedding=learned1d", f"outputs={tmp_path}"))
+    synced = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    with reliability.patched(reliability.plainly):
+        light = experiment.start(run, (), reliability.Unseen())
+    none, whole = len(synced), experiment.start(run, (), reliability.Unseen())
+
+    assert none == 0 < len(synced)
+    assert (light / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    assert not (light / "checkpoints").exists()
 
 
 def test_run_folders_are_made_while_there_is_time(tmp_path):

@@ -17,8 +17,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.plugins.hparams import api_pb2, metadata
 
+from vitpos import seals
 from vitpos.boards.board import COLUMNS, Board, final, rebuild
 from vitpos.boards.columns import hparams
+from vitpos.durable import Lines
 from vitpos.errors import BadRun
 
 CONFIG = {
@@ -32,8 +34,8 @@ CONFIG = {
 }
 TEXT = yaml.safe_dump(CONFIG)
 ROWS = [
-    {"epoch": 1, "step": 28, "images": 3584, "train/loss": 2.25, "val/accuracy": 0.5, "crc32": 9},
-    {"epoch": 2, "step": 56, "images": 7168, "train/loss": 1.5, "val/accuracy": 0.75, "crc32": 8},
+    {"epoch": 1, "step": 28, "images": 3584, "train/loss": 2.25, "val/accuracy": 0.5},
+    {"epoch": 2, "step": 56, "images": 7168, "train/loss": 1.5, "val/accuracy": 0.75},
     {"epoch": 3, "step": 84, "images": 10752, "train/loss": math.nan, "val/accuracy": 0.625},
 ]
 TIMINGS = [
@@ -60,8 +62,8 @@ def told(tmp_path):
     folder = tmp_path / "quick" / "arm-s7-0123abcd"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(TEXT)
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    (folder / "timings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in TIMINGS))
+    Lines(folder / "metrics.jsonl").rewrite(ROWS)
+    Lines(folder / "timings.jsonl").rewrite(TIMINGS)
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     (folder / "record.json").write_text(json.dumps(RECORD))
     board = Board(folder)
@@ -374,8 +376,7 @@ def test_a_torn_last_line_is_left_out(told):
 
 def test_a_step_told_twice_counts_once(told):
     """The later row holds, as after a resume."""
-    with (told / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({"epoch": 2, "step": 56, "train/loss": 1.25}) + "\n")
+    Lines(told / "metrics.jsonl").append({"epoch": 2, "step": 56, "train/loss": 1.25})
     rebuild(told)
 
     assert scalars(told)["train/loss"] == [(28, 2.25), (56, 1.25), (84, "nan")]
@@ -397,14 +398,14 @@ def test_a_run_that_goes_on_can_be_rebuilt(told):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("metrics.jsonl", '{"step": 1}\n{"ste\n{"step": 2}\n', "line 2, is not a row"),
-        ("metrics.jsonl", '{"loss": 1}\n{"step": 2}\n', "line 1, is not a row"),
-        ("metrics.jsonl", None, "cannot read .*metrics.jsonl`: No such file"),
+        ("metrics.jsonl", '{"step": 1}\n{"step": 2}\n', "metrics.jsonl is damaged at line 1"),
+        ("metrics.jsonl", seals.line({"loss": 1}).decode(), "line 1, is not a row"),
+        ("metrics.jsonl", None, "metrics.jsonl` is not there"),
         ("config.yaml", None, "cannot read .*config.yaml`: No such file"),
         ("config.yaml", "a: [", "config.yaml:1:"),
         ("config.yaml", "", "config.yaml` is not a config"),
-        ("summary.json", "{", "summary.json` is not a JSON object"),
-        ("record.json", "3", "record.json` is not a JSON object"),
+        ("summary.json", "{", "summary.json is damaged: "),
+        ("record.json", "3", "record.json is damaged: not an object"),
     ],
 )
 def test_a_damaged_folder_keeps_its_view(told, name, text, message):

@@ -18,7 +18,7 @@ from run_folders import call, folder
 from vitpos import durable
 from vitpos.comparing.answer import Answer, Row
 from vitpos.comparing.comparison import Asked, compare
-from vitpos.durable import Lines
+from vitpos.durable import Lines, read_json, write_json
 from vitpos.errors import BadInput
 from vitpos.statistics import Difference, Verdict
 
@@ -186,9 +186,8 @@ def test_a_copied_folder_is_no_other_run(tmp_path):
     """Not even where its record calls it an arm of its own."""
     path = folder(tmp_path, *SMOKE)
     shutil.copytree(path, tmp_path / "runs" / "copy")
-    record = json.loads((path / "record.json").read_text())
-    other = record | {"arm": "other", "arm_identity": "0" * 64}
-    (tmp_path / "runs" / "copy" / "record.json").write_text(json.dumps(other))
+    other = read_json(path / "record.json") | {"arm": "other", "arm_identity": "0" * 64}
+    write_json(tmp_path / "runs" / "copy" / "record.json", other)
     found = asked(tmp_path)
 
     assert sum(len(row.values) for row in found.rows) == 1
@@ -198,9 +197,9 @@ def test_a_copied_folder_is_no_other_run(tmp_path):
 def test_arms_of_older_records_are_found(tmp_path):
     """A record without `arm_identity` gets it from its config: the same as a new one has."""
     old, _ = folder(tmp_path, *SMOKE, seed=0), folder(tmp_path, *SMOKE, seed=1)
-    record = json.loads((old / "record.json").read_text())
+    record = read_json(old / "record.json")
     del record["arm_identity"]
-    (old / "record.json").write_text(json.dumps(record))
+    write_json(old / "record.json", record)
 
     assert [len(row.values) for row in asked(tmp_path).rows] == [2]
 

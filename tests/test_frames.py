@@ -11,6 +11,7 @@ from run_folders import folder
 import vitpos
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
+from vitpos.runs import RunFolder
 
 SMOKE = ("training=smoke",)
 ROOT = Path(__file__).parents[1]
@@ -133,12 +134,7 @@ def test_a_damaged_curve_is_left_out_with_a_warning(outputs):
 def test_failures_say_why(outputs):
     """As their record does."""
     path = folder(outputs, *SMOKE, seed=7, status="failed", study="s")
-    record = path / "record.json"
-    record.write_text(
-        record.read_text().replace(
-            '"format": 1', '"failure": {"kind": "killed", "detail": "by signal 9"}, "format": 1'
-        )
-    )
+    RunFolder(path).update(failure={"kind": "killed", "detail": "by signal 9"})
     runs = vitpos.load_runs(outputs).set_index("seed")
 
     assert runs.loc[7, ["status", "failure"]].tolist() == ["failed", "killed: by signal 9"]

@@ -372,9 +372,9 @@ def test_commands_trust_who_is_trusted(tmp_path: Path, monkeypatch: pytest.Monke
 
 def row_of(dataset: str, split: str, size: int) -> bytes:
     """A line of evaluations.jsonl."""
-    from vitpos.durable import seal
+    from vitpos import seals
 
-    return seal({"dataset": dataset, "split": split, "image_size": size, "accuracy": 0.5})
+    return seals.line({"dataset": dataset, "split": split, "image_size": size, "accuracy": 0.5})
 
 
 def run_place(found: Plan, number: int) -> Any:

@@ -2,14 +2,19 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import amounts
 import pytest
 from processes import TINY, torchrun, wait_for
 from small_runs import results
@@ -142,3 +147,75 @@ def test_what_cannot_be_shared_is_said_once(tmp_path: Path) -> None:
     assert re.search(r"exitcode *: 2 ", err)
     assert out == ""
     assert not (tmp_path / "o").exists()
+
+
+@dataclass
+class Blow:
+    """A signal to torchrun itself or to the process of a rank, at some moment."""
+
+    victim: str | int
+    number: signal.Signals
+    early: bool  # while processes start; else some time after the next checkpoint
+    after: float  # seconds
+
+    def strike(self, process: "subprocess.Popen[str]", outputs: Path) -> None:
+        """Wait for the moment, and send it to who is still there."""
+        before = checkpoint(outputs)
+        while not self.early and process.poll() is None and checkpoint(outputs) == before:
+            time.sleep(0.01)
+        time.sleep(self.after)
+        there = {"torchrun": process.pid} | (ranks(process) if process.poll() is None else {})
+        if self.victim in there:
+            with suppress(ProcessLookupError):
+                os.kill(there[self.victim], self.number)
+
+
+def checkpoint(outputs: Path) -> int:
+    """The step of the newest one of the run in there; 0 before there is any."""
+    found = [entry for path in outputs.glob("runs/*/checkpoints")
+             for entry in checkpoints.entries(path)]  # fmt: skip
+    return found[-1].step if found else 0
+
+
+def blows() -> list[list[Blow]]:
+    """Two for each run: in CI to torchrun, which can tell nobody, and to who leads."""
+    if not amounts.whole:
+        kill = signal.SIGKILL
+        return [[Blow("torchrun", kill, early=False, after=0.1), Blow(0, kill, False, 0.05)]]
+    chance = random.Random(0)
+    kinds = [(who, what) for who in ("torchrun", 0, 1) for what in (signal.SIGTERM, signal.SIGKILL)]
+    kinds = chance.sample([*kinds, *kinds], 12)
+    moments = [(n % 4 == 0, chance.uniform(0, 5 if n % 4 == 0 else 0.5)) for n in range(12)]
+    each = [Blow(*kind, *moment) for kind, moment in zip(kinds, moments, strict=True)]
+    each[0] = Blow("torchrun", signal.SIGKILL, early=True, after=3)  # and nobody to be found
+    return [each[n : n + 2] for n in range(0, 12, 2)]
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("row", blows(), ids=str)
+def test_whoever_goes_at_any_moment_costs_no_bit(
+    row: list[Blow], whole: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """All others end too, by themselves; gone on with, the run has the same bits."""
+    slowest = 0.0
+    for blow in row:
+        begun = [*tmp_path.glob("runs/*/config.yaml")]
+        words = (
+            ("resume", str(begun[0].parent)) if begun else ("train", *WORDS, f"outputs={tmp_path}")
+        )
+        process = torchrun(*words)
+        blow.strike(process, tmp_path)
+        sent = time.monotonic()
+        _, err = process.communicate(timeout=180)  # over when the last process has ended
+        slowest = max(slowest, time.monotonic() - sent)
+
+        assert "Traceback" not in "\n".join(complaints(err))
+    [path] = [found.parent for found in tmp_path.glob("runs/*/config.yaml")]
+    process = torchrun("resume", str(path), "--quiet")
+    _, err = finished(process)
+
+    assert process.returncode == 0, err
+    assert results(path) == results(whole)
+    assert "resumed_exactly" not in record(path)
+    record_property("blows", len(row))
+    record_property("slowest end, s", round(slowest, 1))

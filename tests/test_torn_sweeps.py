@@ -1,11 +1,10 @@
 """Sweeps that are killed at random, and so are their members, end where undisturbed ones do."""
 
-import json
-
 import pytest
 
 from scripts.torture_sweep import NAME, RUNS, differences, outcome, torture
 from vitpos import records
+from vitpos.durable import read_json, write_json
 
 
 @pytest.mark.slow
@@ -17,9 +16,9 @@ def test_whatever_is_killed_the_end_is_the_same(tmp_path):
     runs = [run for run in every if run.path.parent == torn[0]]
     expected = outcome(quiet)
     summary = runs[2].path / "summary.json"
-    facts = json.loads(summary.read_text())
+    facts = read_json(summary)
     facts["metrics"]["test/accuracy"] += 0.001
-    summary.write_text(json.dumps(facts))
+    write_json(summary, facts)
 
     assert said.startswith("8 kills in ")
     assert len(runs) == RUNS

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import torch
@@ -266,3 +267,13 @@ def _same_modes() -> Iterator[None]:
     """`machine.prepare` changes the process."""
     yield
     torch.use_deterministic_algorithms(False)
+
+
+def test_a_torchrun_that_is_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there before the processes that it starts; one that does not find it ends soon."""
+    several(monkeypatch)
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setattr(world, "AT_ONCE", timedelta(seconds=0.2))
+
+    with pytest.raises(Lost, match="the 2 processes did not find one another"):
+        world.begin(ranks.here())

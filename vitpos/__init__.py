@@ -32,7 +32,8 @@ The modules, in the order data flows through them:
   one run or two (`seen` what snapshots show of one), `frames` gives their numbers to notebooks;
 - `palettes` are the colours of `pictures`, of which pages and charts are made;
 - `bench` is how fast all of this is, against what is usual and what the machine could do;
-- `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong.
+- `catalogue`, `doctor` and `completion` tell what there is to type, `outcome` what went wrong;
+  `surroundings` are what a process must have before it can do anything.
 """
 
 __version__ = "0.1.0"

@@ -1,59 +1,70 @@
-"""NumPy archives that somebody else may have written: numbers of a bearable size, and no objects.
-
-A few kilobytes of a compressed archive can stand for gigabytes, so that what it says of itself is
-looked at before anything is unpacked.
-"""
+"""Arrays on the disk: `.npz` files, of which every number has a check sum and none is a program."""
 
 import io
 import math
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from vitpos.durable import all_of
 from vitpos.errors import BadRun
-from vitpos.received import content
+from vitpos.received import opened
 
-LARGEST = 2**26  # bytes, unpacked: what is kept of a test set of millions of images
-WRONG = (OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError)
-DAMAGED = (*WRONG, KeyError, zipfile.BadZipFile, zlib.error)
+LARGEST = 2**26  # bytes of a file, and of what is packed in it: a test set of millions of images
+MOST = 256  # arrays in a file
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, MemoryError),
+    *(SyntaxError, OverflowError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)  # zipfile and numpy leave a strange file to whatever stumbles over it
 
 
-def read(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """These arrays of a file, or all of them; `BadRun` if one is missing, damaged or too large."""
+def read(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file by name; raises `BadRun` that names it."""
     try:
-        data = content(path, LARGEST)
-    except OSError as error:
-        raise BadRun(f"{path} cannot be read: {error.strerror}") from error
-    return unpacked(path, data, names)
-
-
-def unpacked(path: Path, data: bytes, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The same of a file that was read already."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            known = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            wanted = {name: known[name] for name in (known if names is None else names)}
-            size = sum(info.file_size for info in wanted.values())
-            if size > LARGEST or len(known) < len(archive.infolist()):
-                raise ValueError(f"{size:,} bytes are too many, or a name occurs twice")
-            return {name: array(archive.read(info)) for name, info in wanted.items()}
-    except KeyError as error:
-        raise BadRun(f"{path} is damaged: there is no {error}") from error
+        with opened(path) as file:
+            return unpacked(all_of(file, LARGEST))
+    except FileNotFoundError as error:
+        raise BadRun(f"{path} is not there") from error
     except DAMAGED as error:
-        why = getattr(error, "strerror", None) or error
+        why = " ".join(str(error).split())[:100] or type(error).__name__
         raise BadRun(f"{path} is damaged: {why}") from error
 
 
-def array(data: bytes) -> np.ndarray:
-    """One array, if there are as many bytes of it as its header says; never an object."""
-    file = io.BytesIO(data)
+def wanted(path: Path, *names: str) -> list[np.ndarray]:
+    """Those of these names, of as many rows each; raises `BadRun`."""
+    found = read(path)
+    if missing := [name for name in names if name not in found]:
+        raise BadRun(f"{path} is damaged: no {missing[0]}")
+    if len({found[name].shape[:1] for name in names}) > 1 or not found[names[0]].ndim:
+        raise BadRun(f"{path} is damaged: {' and '.join(names)} are not of the same images")
+    return [found[name] for name in names]
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays in a file; each part is read to its end, where its check sum is compared."""
+    if content.count(b"PK\x01\x02") > MOST:
+        raise ValueError(f"more than {MOST} parts")
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        parts = file.infolist()
+        if sum(part.file_size for part in parts) > LARGEST:
+            raise ValueError(f"more than {LARGEST} bytes when it is unpacked")
+        if any(part.compress_type not in PACKED for part in parts):
+            raise ValueError("packed in another way")
+        return {part.filename.removesuffix(".npy"): array(file.read(part)) for part in parts}
+
+
+def array(content: bytes) -> np.ndarray:
+    """An array from its header and its numbers; none that would be a Python object."""
+    file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):  # others are for names of fields
         raise ValueError("not a plain array")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject or len(data) - file.tell() != dtype.itemsize * math.prod(shape):
-        raise ValueError("not a plain array of numbers")
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    if kind.hasobject or len(content) - file.tell() != kind.itemsize * math.prod(shape):
+        raise ValueError("not as many numbers as its header says")
     file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    return found

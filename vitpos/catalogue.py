@@ -179,7 +179,7 @@ def load(text: str, path: Path) -> dict[str, Any]:
     """A config file as plain data; references to other values stay as they are written."""
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadInput(complaint(path, error)) from error
     return data if isinstance(data, dict) else {}
 

@@ -68,9 +68,14 @@ def load(
     every one is damaged, or one is of a run that is not `identity`. Only reads, so that a run that
     goes on is not disturbed.
     """
-    found = entries(folder)
+    found, damaged = listed(folder)
+    index = folder / "index.jsonl"
+    for number in damaged:
+        note(f"{index} is damaged at line {number}; using the others")
+    if not found and damaged:
+        raise BadRun(f"{index} has no whole line", "start the run again")
     if not found and any(folder.glob("step-*.safetensors")):
-        note(f"{folder / 'index.jsonl'} lists no checkpoint: starting from the beginning")
+        note(f"{index} lists no checkpoint: starting from the beginning")
     found = [entry for entry in found if before is None or entry.step < before]
     for entry in reversed(found):
         path = folder / entry.file
@@ -99,10 +104,14 @@ def forget(folder: Path, after: int) -> None:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """The lines of the index, oldest first."""
-    path = folder / "index.jsonl"
-    found = []
-    for number, row in enumerate(Lines(path).read(), start=1):
+    """The whole lines of the index, oldest first."""
+    return listed(folder)[0]
+
+
+def listed(folder: Path) -> tuple[list[Entry], list[int]]:
+    """The whole lines of the index, oldest first, and the numbers of the others."""
+    found, (rows, damaged) = list[Entry](), Lines(folder / "index.jsonl").examine()
+    for row in rows:
         match row:
             case {
                 "step": int(step),
@@ -113,8 +122,8 @@ def entries(folder: Path) -> list[Entry]:
             }:
                 found.append(Entry(step, Path(file).name, length, digest, identity))
             case _:
-                raise BadRun(f"{path} is damaged at line {number}")
-    return found
+                damaged.append(rows.index(row) + 1)
+    return found, damaged
 
 
 def size(path: Path) -> int:

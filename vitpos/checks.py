@@ -210,7 +210,9 @@ def names(run: Run) -> Iterator[Problem]:
             yield Problem(message, f"{key}={clean}")
     for key, path in (("outputs", run.outputs), ("dataset.root", run.dataset.root)):
         if path is not None and not path.isprintable():
-            yield Problem(f"{key} = {path!r}: not a path")
+            foreign = any("\udc80" <= character <= "\udcff" for character in path)
+            hint = "a locale of UTF-8 knows these letters: LC_ALL=C.UTF-8" if foreign else ""
+            yield Problem(f"{key} = {path!r}: not a path", hint)
 
 
 def processes(run: Run) -> Iterator[Problem]:
@@ -224,7 +226,8 @@ def writable(path: str) -> Iterator[Problem]:
     """The folder, or the nearest of its parents that is there, takes new files."""
     try:
         outputs = Path(path).expanduser()
-        there = next((p for p in (outputs, *outputs.absolute().parents) if p.exists()), None)
+        above = (outputs, *outputs.absolute().parents)
+        there = next((p for p in above if p.exists() or p.is_symlink()), None)
         if there is None or not there.is_dir():
             yield Problem(f"outputs = {path}: {there or outputs} is not a folder")
         elif not os.access(there, os.W_OK | os.X_OK):

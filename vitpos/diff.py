@@ -8,6 +8,7 @@ from typing import Any
 from vitpos import records
 from vitpos.errors import BadRun
 from vitpos.records import Record, part
+from vitpos.runs import present
 
 Pair = list[Any]  # of the first run and of the second; None where one has nothing
 SOFTWARE = ("git", "versions.vitpos")
@@ -39,8 +40,7 @@ def facts(first: Path, second: Path) -> dict[str, Any]:
 
 def readable(path: Path) -> Record:
     """A run with nothing damaged."""
-    if not path.exists():
-        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+    present(path)
     if not records.is_run(path):
         raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
     run = records.read(path)
@@ -108,13 +108,10 @@ def predictions(paths: Sequence[Path]) -> dict[str, int] | None:
 
     from vitpos import arrays
 
-    read = []
-    for path in paths:
-        try:
-            found = arrays.read(path / "predictions.npz", ["predicted", "labels"])
-        except BadRun:
-            return None
-        read.append((found["predicted"], found["labels"]))
+    files = [path / "predictions.npz" for path in paths]
+    if not all(file.is_file() for file in files):
+        return None
+    read = [arrays.wanted(file, "predicted", "labels") for file in files]
     (said, labels), (other, others) = read
     if labels.ndim < 1 or not np.array_equal(labels, others):
         return None  # other images

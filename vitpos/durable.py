@@ -5,25 +5,27 @@ or a power cut there is the old content or the new, never half of one.
 """
 
 import errno
-import json
 import os
 import shutil
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vitpos import seals
 from vitpos.errors import BadRun, NoResources
-from vitpos.received import DOCUMENT, content, opened, unlinked
+from vitpos.received import opened, unlinked
 
-LONGEST = 2**20  # bytes of a line
 FULL = {
     errno.ENOSPC: "no space left",
     errno.EDQUOT: "quota exceeded",
     errno.EFBIG: "no file may be as large",
     errno.EROFS: "read-only",
 }
+
+LONGEST = 2**23  # bytes of a JSON document: what is made of the worst takes 25 times as much
+MOST_LINES = 2**28  # bytes of a file of lines: a run of half a million epochs
 
 
 @contextmanager
@@ -65,23 +67,34 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Replace a JSON file, all or nothing."""
-    write(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+    """Replace a JSON file, all or nothing; it ends with its check sum."""
+    write(path, seals.document(data))
 
 
-def read_json(path: Path | str, longest: int = DOCUMENT) -> dict[str, Any]:
-    """A JSON object of at most so many bytes, or `BadRun` that names the file."""
+def read_json(path: Path | str, longest: int = LONGEST) -> dict[str, Any]:
+    """A JSON object without its check sum, or `BadRun` that names the file."""
     try:
-        data = json.loads(content(path, longest).decode())
+        with opened(path) as file:
+            data = seals.read_document(all_of(file, longest))
     except FileNotFoundError as error:
         raise BadRun(f"{path} is not there") from error
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+    except seals.Changed as error:
+        raise BadRun(f"{path} is damaged: {error}", seals.BY_HAND) from error
     except (ValueError, RecursionError) as error:
         raise BadRun(f"{path} is damaged: {error}") from error
     if not isinstance(data, dict):
         raise BadRun(f"{path} is damaged: not an object")
     return data
+
+
+def all_of(file: BinaryIO | BufferedReader, most: int) -> bytes:
+    """What is in an open file; a `ValueError` if that is more than `most` bytes."""
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        raise ValueError(f"{size} bytes are more than the {most} that are read")
+    return file.read(size + 1) or b""
 
 
 def make_folder(folder: Path) -> None:
@@ -116,7 +129,7 @@ class Lines:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line, and wait until it is on the disk."""
-        line = seal(row)
+        line = seals.line(row)
         unlinked(self.path)
         with disk_errors(self.path, len(line)), self.path.open("a+b") as file:
             drop_torn(file)
@@ -126,27 +139,42 @@ class Lines:
 
     def read(self) -> list[dict[str, Any]]:
         """All lines; a last one that was cut off by a crash is left out."""
+        rows, damaged = self.examine()
+        if damaged:
+            raise BadRun(f"{self.path} is damaged at line {damaged[0]}")
+        return rows
+
+    def examine(self) -> tuple[list[dict[str, Any]], list[int]]:
+        """The lines that are whole, and the numbers of those that are damaged."""
+        rows, damaged = list[dict[str, Any]](), list[int]()
+        *lines, last = self.content().split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            row = seals.read_line(line)
+            if row is not None:
+                rows.append(row)
+            elif line:
+                damaged.append(number)
+        row = seals.read_line(last)
+        if row is not None:
+            rows.append(row)
+        elif seals.read_line(last[:-1]) is not None:  # its end is no end any more
+            damaged.append(len(lines) + 1)
+        return rows, damaged
+
+    def content(self) -> bytes:
+        """All of the file; nothing if there is none."""
         try:
             with opened(self.path) as file:
-                return [*self.rows(file)]
+                return all_of(file, MOST_LINES)
         except FileNotFoundError:
-            return []
+            return b""
         except (OSError, ValueError) as error:  # a ValueError for a name that none can have
             why = getattr(error, "strerror", None) or error
             raise BadRun(f"{self.path} cannot be read: {why}") from error
 
-    def rows(self, file: BinaryIO) -> Iterator[dict[str, Any]]:
-        """The objects of an open file, none of them longer than any that is written."""
-        for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), b""), start=1):
-            row = unseal(line) if len(line) <= LONGEST else None
-            if row is not None:
-                yield row
-            elif len(line) > LONGEST or (line != b"\n" and line.endswith(b"\n")):
-                raise BadRun(f"{self.path} is damaged at line {number}")
-
     def rewrite(self, rows: list[dict[str, Any]]) -> None:
         """Replace all lines."""
-        write(self.path, b"".join(map(seal, rows)))
+        write(self.path, b"".join(map(seals.line, rows)))
 
 
 def drop_torn(file: BinaryIO) -> None:
@@ -157,20 +185,9 @@ def drop_torn(file: BinaryIO) -> None:
     file.seek(end - 1)
     if file.read(1) != b"\n":
         file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def seal(row: Mapping[str, Any]) -> bytes:
-    """A line of JSON that ends with the check sum of what comes before."""
-    text = json.dumps(row)
-    return f'{text[:-1]}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n'.encode()
-
-
-def unseal(line: bytes) -> dict[str, Any] | None:
-    """The object of a line whose check sum is right."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    said = row.pop("crc32", None) if isinstance(row, dict) else None
-    return row if said == f"{zlib.crc32(json.dumps(row).encode()):08x}" else None
+        content = file.read()
+        start = content.rfind(b"\n") + 1
+        if seals.read_line(content[start:]) is None:
+            file.truncate(start)
+        else:
+            file.write(b"\n")  # only its end is missing, and readers have it

@@ -1,11 +1,12 @@
 """A trained network on images again: the same, another split, another size, another data set."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from vitpos import build, checkpoints, config, machine, metrics, plugins, ranks, sizes
 from vitpos.data.samples import Report
@@ -13,6 +14,8 @@ from vitpos.data.shuffle import tile
 from vitpos.data.sources import load
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun, NoResources
+from vitpos.hints import command
+from vitpos.records import finite
 from vitpos.runs import RunFolder, now
 from vitpos.schema import Dataset, Run
 from vitpos.signals import Stop
@@ -41,17 +44,14 @@ def evaluate(
     """
     ranks.alone("`vitpos eval`")
     folder = RunFolder.open(path)
-    trained, record = folder.run(), folder.record()
+    trained, record = folder.run(), recorded(folder)
     plugins.check(trained.embedding)
     asked = {key: value for key, _, value in (word.partition("=") for word in words)}
     run = wanted(trained, record, words, datasets or {})
     split, size = check(trained, asked)
     with Stop():
         chosen = machine.prepare(replace(run, dataset=trained.dataset))
-        saved = checkpoints.load(folder.checkpoints, note)
-        if saved is None:
-            raise BadRun(f"{path} has no checkpoint yet", f"vitpos resume {shlex.quote(str(path))}")
-        step, state = saved
+        step, state = weights(folder, note)
         data = load(run.dataset, report).to(chosen.device)
         known = record["data"]["classes"]
         if len(data.classes) != len(known):
@@ -79,6 +79,36 @@ def evaluate(
     with suppress(NoResources):  # a folder that cannot be written is still evaluated
         Lines(folder.path / "evaluations.jsonl").append(row)
     return row
+
+
+def recorded(folder: RunFolder) -> dict[str, Any]:
+    """The record of a run, with all that a network is put together by; raises `BadRun`."""
+    record = folder.record()
+    data, precision = record["data"], record["machine"].get("precision")
+    numbers = (data.get("mean"), data.get("std"))
+    right = isinstance(precision, str) and isinstance(data.get("classes"), list)
+    right &= all(isinstance(part, list) and all(map(is_number, part)) for part in numbers)
+    if not right or not {"name", "digest"} <= data.keys():
+        raise BadRun(f"{folder.path / 'record.json'} is damaged: it does not say what data it was")
+    return record
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one, and finite."""
+    return finite(value) is not None
+
+
+def weights(folder: RunFolder, note: Any) -> tuple[int, dict[str, Tensor]]:
+    """The newest whole state and its step; it is said if that is not where the run ended."""
+    saved = checkpoints.load(folder.checkpoints, note)
+    if saved is None and any(folder.checkpoints.glob("step-*.safetensors")):
+        raise BadRun(f"{folder.checkpoints / 'index.jsonl'} is damaged: it lists no checkpoint")
+    if saved is None:
+        raise BadRun(f"{folder.path} has no checkpoint yet", command("resume", folder.path))
+    end = (folder.summary() or {}).get("steps", saved[0])
+    if end != saved[0]:
+        note(f"{folder.path}: weights after step {saved[0]}, but the run ended after step {end}")
+    return saved
 
 
 def wanted(

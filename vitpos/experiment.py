@@ -1,7 +1,6 @@
 """One run from data to summary: the loop, its folder and what is shown of it."""
 
 import math
-import shlex
 import signal
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from vitpos.errors import (
     NoResources,
     Paused,
 )
+from vitpos.hints import command
 from vitpos.history import History
 from vitpos.kernels import trial
 from vitpos.memory import resources
@@ -76,8 +76,8 @@ def start(
             accompany(loop, stop)
             return place(run)
         folder = RunFolder.create(run, overrides)
-        with folder.locked():
-            folder.update(**origin(run, loop))
+        with folder.locked(show.note):
+            folder.update(overrides=[*overrides], **origin(run, loop))
             perform(folder, loop, show, stop, until)
     return folder.path
 
@@ -92,7 +92,7 @@ def resume(path: Path, show: Show, until: int | None = None, reuse: Reuse | None
             if not is_over(folder, world, show):
                 accompany(revive(folder, show, world, reuse), stop)
             return path
-        with folder.locked():
+        with folder.locked(show.note):
             if is_over(folder, world, show):  # since
                 return path
             loop = revive(folder, show, world, reuse)
@@ -102,7 +102,7 @@ def resume(path: Path, show: Show, until: int | None = None, reuse: Reuse | None
                     show.note(f"not the same bits as without the break: other {', '.join(changed)}")
                     folder.update(resumed_exactly=False)
             else:
-                folder.update(**origin(loop.run, loop))
+                folder.update(overrides=folder.typed_in(), **origin(loop.run, loop))
             go_back(folder, loop, show)
             perform(folder, loop, show, stop, until)
     return path
@@ -299,7 +299,7 @@ def head(loop: Loop, status: str) -> dict[str, Any]:
 
 def again(folder: RunFolder) -> str:
     """What to type to go on."""
-    return f"vitpos resume {shlex.quote(str(folder.path))}"
+    return command("resume", folder.path)
 
 
 def describe(loop: Loop) -> dict[str, Any]:

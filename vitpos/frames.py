@@ -193,7 +193,7 @@ def epochs(run: Record) -> list[Row]:
     """A row per epoch: what was measured, and how fast it was."""
     folder = RunFolder(run.path)
     timings = {row.get("epoch"): row for row in folder.timings.read()}
-    return [timings.get(row.get("epoch"), {}) | row for row in folder.metrics.read()]
+    return [timings.get(row.get("epoch"), {}) | row for row in records.rows(run.path)]
 
 
 def cell(value: Any) -> Any:

@@ -1,7 +1,14 @@
 """What was probably meant instead."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
+
+
+def command(*words: str | Path) -> str:
+    """`vitpos ...` as it is typed, whatever is in the name of a folder."""
+    return shlex.join(["vitpos", *map(str, words)])
 
 
 def offered(known: Sequence[str], group: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 from vitpos import catalogue, config, records
 from vitpos.bench.costs import Cost, Costs, newest, read
 from vitpos.catalogue import Entry
-from vitpos.errors import BadInput, BadRun
+from vitpos.errors import BadInput
 from vitpos.probes import PROBES, definitions
+from vitpos.runs import present
 from vitpos.words import count_words
 
 KEYS = {
@@ -39,8 +40,8 @@ def listing(
     """
     top = catalogue.outputs() if path is None else path
     if what is not None and what.lower() in ("run", "runs"):
-        if path is not None and not path.exists():
-            raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+        if path is not None:
+            present(path)
         runs = sorted(map(records.read, records.walk(top)), key=lambda run: run.created)
         return [records.plain(run) for run in runs], records.lines(runs, top) or [
             f"no runs in {top}"

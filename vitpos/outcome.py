@@ -1,5 +1,6 @@
 """From what a command did to an exit code; what went wrong is told in a line or two."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -11,9 +12,10 @@ from pathlib import Path
 from vitpos import ranks
 from vitpos.durable import FULL
 from vitpos.errors import IN_RUN, NoResources, UserError
-from vitpos.plain import unheard
+from vitpos.plain import silence, unheard
 from vitpos.signals import Stop
 
+REFUSALS = {errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
 SIGINT = 2  # a shell says 128 more for a program that it ended
 
 
@@ -38,10 +40,12 @@ def finished(command: Callable[[], None]) -> int:
         ranks.linger(code)
         return code
     except OSError as error:
-        if error.errno not in FULL:
+        said = FULL.get(error.errno or 0)
+        if said is None and error.errno not in REFUSALS:
             say(bug(error))
             return 1
-        say([f"error: cannot write: {FULL[error.errno]}"])
+        why = f"cannot write: {said}" if said else f"{error.filename}: {error.strerror}"
+        say([f"error: {why}"])
         return NoResources.code
     except Exception as error:  # whatever it is, the user gets a line and the file a traceback
         say(bug(error))
@@ -88,9 +92,12 @@ def say(lines: list[str], code: int = 1) -> None:
         return
     with suppress(UserError, SystemExit):
         flush()
-    for line in lines:
-        sys.stderr.write(f"{printable(line)}\n")
-    sys.stderr.flush()
+    try:
+        for line in lines:
+            sys.stderr.write(f"{printable(line)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # a full disk, a closed terminal: the code tells it all the same
+        silence(sys.stderr)
 
 
 def printable(line: str, longest: int = 600) -> str:
@@ -106,4 +113,4 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        raise unheard(error) from error
+        raise unheard(error, sys.stdout) from error

@@ -1,6 +1,5 @@
 """One run on a page: how it ended, what it cost, where its numbers come from."""
 
-import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,9 @@ import numpy as np
 from vitpos import records
 from vitpos.boards.replay import numbers
 from vitpos.errors import BadRun, Problem
-from vitpos.received import content
-from vitpos.records import part
+from vitpos.hints import command
+from vitpos.records import Record, part
+from vitpos.runs import RunFolder, present
 from vitpos.seen import seen
 from vitpos.terminal.sketch import WIDTH, Style, sketch
 from vitpos.terminal.sparks import sparkline
@@ -36,8 +36,7 @@ MACHINE = (
 
 def facts(path: Path) -> dict[str, Any]:
     """All that is shown of a run, for programs; `problems` tells what could not be read."""
-    if not path.exists():
-        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+    present(path)
     if not records.is_run(path):
         raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
     run = records.read(path)
@@ -54,7 +53,7 @@ def facts(path: Path) -> dict[str, Any]:
         "seed": run.seed,
         "created": run.created or None,
         "identity": run.record.get("identity"),
-        "overrides": overrides(path),
+        "overrides": overrides(run),
         "task": part(config, "task").get("kind", "classify"),
         "epochs": part(config, "training").get("epochs"),
         "epochs_done": len(rows),
@@ -86,13 +85,10 @@ def attempt(work: Any, problems: list[str], otherwise: Any) -> Any:
         return otherwise
 
 
-def overrides(path: Path) -> list[str]:
+def overrides(run: Record) -> list[str]:
     """What was typed: where the run differs from the defaults."""
-    try:
-        text = content(path / "overrides.txt", links=False)  # words of any kind, and shown
-        return text.decode("utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+    said = run.record.get("overrides")  # older runs have it only in a file
+    return list(map(str, said)) if isinstance(said, list) else RunFolder(run.path).typed_in()
 
 
 def latest(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -247,9 +243,9 @@ def attempts(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 def following(run: Mapping[str, Any]) -> str:
     """What one would type next."""
     if run["status"] in ("interrupted", "failed"):
-        return f"vitpos resume {shlex.quote(str(run['path']))}"
+        return command("resume", run["path"])
     if run["status"] == "finished":
-        return f"vitpos compare {shlex.quote(str(Path(run['path']).parent))}"
+        return command("compare", Path(run["path"]).parent)
     return ""
 
 

@@ -8,7 +8,8 @@ import os
 import re
 import sys
 import unicodedata
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any
 
 from vitpos.errors import NoResources
 
@@ -78,19 +79,24 @@ def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
         file.write(f"{harmless(text)}{end}")
         file.flush()
     except OSError as error:
-        raise unheard(error) from error
+        raise unheard(error, file) from error
 
 
-def unheard(error: OSError) -> Exception | SystemExit:
-    """What to raise if the output goes nowhere; Python, shutting down, does not try again.
+def unheard(error: OSError, file: IO[str]) -> Exception | SystemExit:
+    """What to raise if the output goes nowhere.
 
     That nobody reads on, as in `vitpos list | head -1`, is no error; a full disk is.
     """
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    silence(file)
     if isinstance(error, BrokenPipeError):
         return SystemExit(128 + SIGPIPE)
     return NoResources(f"cannot write the output: {error.strerror or error}")
+
+
+def silence(file: IO[str]) -> None:
+    """Send what follows nowhere, and what Python still holds: it tries again when it shuts down."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
 
 
 def tolerate() -> None:

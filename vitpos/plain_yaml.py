@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from vitpos import seals
 from vitpos.errors import BadRun
 from vitpos.received import content
 
@@ -27,7 +28,10 @@ class Document(NamedTuple):
 def read_yaml(path: Path) -> Document:
     """One small document without aliases, tags, dates or keys that occur twice, else `BadRun`."""
     try:
-        text = content(path, LONGEST).decode("utf-8")
+        data = content(path, LONGEST)
+        if not seals.is_whole(data):
+            raise BadRun(f"{path} is damaged: {seals.CHANGED}", seals.BY_HAND)
+        text = data.decode("utf-8")
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -50,9 +54,9 @@ def read_plain(path: Path) -> Any:
     """The same data in a tenth of the time, without its lines, where the C library is there."""
     fast = getattr(yaml, "CSafeLoader", None)
     try:
-        if fast is None:
-            return read_yaml(path).data
         data = content(path, LONGEST)
+        if fast is None or not seals.is_whole(data):
+            return read_yaml(path).data
         loader, depth = fast(data), 0
         for event in yaml.parse(data, fast):
             depth += isinstance(event, yaml.CollectionStartEvent)

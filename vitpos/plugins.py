@@ -57,7 +57,7 @@ def examine(path: Path) -> None:
     """Raise `BadInput` if the file of an embedding is not a mapping under its own name."""
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadInput(complaint(path, error)) from error
     options = data.get(path.stem) if isinstance(data, dict) and len(data) == 1 else None
     if not isinstance(options, dict) or not isinstance(options.get("_target_"), str):

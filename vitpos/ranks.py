@@ -67,6 +67,11 @@ def indivisible(batch_size: int) -> str:
     )
 
 
+def by_torchrun() -> bool:
+    """Whether torchrun holds the store by which processes find one another, or else one of them."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
 def several() -> bool:
     """Whether there is more than one process."""
     return os.environ.get("WORLD_SIZE", "1") != "1"

@@ -37,5 +37,5 @@ def read(run: Path, step: int | None) -> tuple[int, dict[str, float]]:
     try:
         facts = read_json(run / FOLDER / FILE)
         return (int(facts["step"]), scalars(facts)) if facts["step"] == step else (0, {})
-    except (BadRun, KeyError, TypeError, ValueError, AttributeError):
+    except (BadRun, ArithmeticError, KeyError, TypeError, ValueError, AttributeError):
         return 0, {}

@@ -15,7 +15,7 @@ from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.probes import results
 from vitpos.received import opened
-from vitpos.runs import RunFolder
+from vitpos.runs import RunFolder, present
 
 STATUSES = (
     *("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged", "damaged"),
@@ -82,8 +82,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     """The folders of all runs in these folders, each once, in order; `BadRun` if one has none."""
     found: dict[str, Path] = {}
     for path in paths:
-        if not path.exists():
-            raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
+        present(path)
         inside = list(walk(path))
         if not inside:
             raise BadRun(f"{path} holds no runs", "a run is a folder with a config.yaml")
@@ -175,8 +174,14 @@ def settings(path: Path) -> dict[str, Any]:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """A line per epoch; raises `BadRun` if one before the last is damaged."""
-    return RunFolder(path).metrics.read()
+    """A line per epoch; raises `BadRun` if one is damaged, or a finished run has too few."""
+    folder = RunFolder(path)
+    found, summary = folder.metrics.read(), folder.summary() or {}
+    wanted = summary.get("epochs")
+    cut = isinstance(wanted, int) and len(found) < wanted and summary.get("status") == "finished"
+    if cut and folder.metrics.path.exists():
+        raise BadRun(f"{folder.metrics.path} is damaged: {len(found)} of {wanted} epochs")
+    return found
 
 
 def plain(run: Record) -> dict[str, Any]:

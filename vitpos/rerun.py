@@ -3,7 +3,6 @@
 Nothing is written: the run stays what it is, and the first number that differs ends the work.
 """
 
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitpos import arrays, checkpoints, machine, metrics, plugins, ranks
+from vitpos import arrays, checkpoints, machine, metrics, plugins, ranks, records
 from vitpos.errors import BadInput, BadRun, Diverged
 from vitpos.experiment import Show, describe, prepare
+from vitpos.hints import command
 from vitpos.memory import resources
 from vitpos.origin import changes
 from vitpos.pace import Pace
@@ -35,10 +35,10 @@ def rerun(path: Path, show: Show, epochs: int | None = None) -> Found:
     ranks.alone("`vitpos rerun`")
     folder = RunFolder.open(path)
     if not folder.is_over():
-        raise BadRun(f"{path} is not finished", f"vitpos resume {shlex.quote(str(path))}")
+        raise BadRun(f"{path} is not finished", command("resume", path))
     run = placed(folder.run(), folder.record()["machine"])
     plugins.check(run.embedding)
-    rows = folder.metrics.read()
+    rows = records.rows(path)
     if epochs is not None and epochs > len(rows):
         raise BadInput(f"--epochs {epochs}: the run has {len(rows)}")
     with Stop(), resources(run):
@@ -111,9 +111,9 @@ def end(folder: RunFolder, loop: Loop) -> Found:
     before = (folder.summary() or {}).get("metrics", {})
     pairs = {n: [before.get(n), v] for n, v in test.named("test").items() if before.get(n) != v}
     found |= {"numbers": pairs} if pairs else {}
-    kept = arrays.read(folder.path / "predictions.npz", ["predicted"])["predicted"]
+    (said,) = arrays.wanted(folder.path / "predictions.npz", "predicted")
     again = loop.task.kept(test.predicted, test.wanted)["predicted"]
-    other = int((kept != again).sum()) if kept.shape == again.shape else len(again)
+    other = int((said != again).sum()) if said.shape == again.shape else len(again)
     return found | ({"predictions": other} if other else {})
 
 

@@ -16,12 +16,12 @@ import io
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from vitpos import checks, config, identities
+from vitpos import checks, config, identities, seals
 from vitpos.durable import (
     Lines,
     disk_errors,
@@ -34,9 +34,13 @@ from vitpos.durable import (
 )
 from vitpos.errors import BadRun, Locked, Problem
 from vitpos.plain_yaml import Document, read_yaml
-from vitpos.received import enclosed
+from vitpos.received import content, enclosed
 from vitpos.schema import Run
 from vitpos.typed import typed
+
+
+def silent(text: str) -> None:
+    """Nobody is told."""
 
 
 class RunFolder:
@@ -60,19 +64,14 @@ class RunFolder:
         typed_in = "".join(f"{word}\n" for word in overrides)
         with folder.locked():
             write(folder.path / "overrides.txt", typed_in.encode())
-            write(folder.path / "config.yaml", config.dump(run).encode())
+            write(folder.path / "config.yaml", seals.yaml(config.dump(run)))
         return folder
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that was started before."""
-        try:
-            there, has_config = path.exists(), (path / "config.yaml").is_file()
-        except OSError as error:
-            raise BadRun(f"{path} cannot be read: {error.strerror}") from error
-        if not there:
-            raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
-        if not has_config:
+        present(path)
+        if not (path / "config.yaml").is_file():
             raise BadRun(f"{path} is not the folder of a run: it has no config.yaml")
         return cls(path)
 
@@ -85,14 +84,27 @@ class RunFolder:
         try:
             run = typed(Run, document.data, "", problems.append)
             problems += [] if problems else checks.consistency(run)
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            # of options that are not as ours
+        except (
+            ArithmeticError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # of options
             raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             message = problems[0].message
             raise BadRun(f"{path}{line_of(message, document)} is damaged: {message}{more}")
         return run
+
+    def typed_in(self) -> list[str]:
+        """What was typed; nothing if nobody knows."""
+        try:
+            text = content(self.path / "overrides.txt", links=False)  # any words, and shown
+            return text.decode("utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
 
     def record(self) -> dict[str, Any]:
         """Identity, versions, machine, data, attempts and status."""
@@ -128,16 +140,18 @@ class RunFolder:
             file.write(f"{now()} {text}\n")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, note: Callable[[str], None] = silent) -> Iterator[None]:
         """Be the only process that writes here; the lock goes with the process.
 
-        Raises `BadRun` where what is written would go elsewhere.
+        Where there are no locks, that is said by `note`. Raises `BadRun` where what is written
+        would go elsewhere.
         """
         enclosed(self.path)
         with disk_errors(self.path / "lock"):
             file = (self.path / "lock").open("a+b", buffering=0)  # closing it writes nothing
         with file:
-            hold(file, self.path)
+            if not hold(file, self.path):
+                note(f"{self.path} is on a disk without locks: let no other process go on with it")
             with disk_errors(self.path / "lock"):
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n".encode())
@@ -152,6 +166,17 @@ class RunFolder:
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
         write(self.path / "predictions.npz", file.getvalue())
+
+
+def present(path: Path) -> None:
+    """Raise `BadRun` unless there is something of this name that may be looked at."""
+    try:
+        there = path.exists()
+        (path / "config.yaml").exists()
+    except OSError as error:
+        raise BadRun(f"{path} cannot be read: {error.strerror}") from error
+    if not there:
+        raise BadRun(f"{path} is not there", "`vitpos list runs` shows what is in outputs")
 
 
 def place(run: Run) -> Path:
@@ -173,8 +198,11 @@ def new_folder(parent: Path, name: str) -> Path:
             return path
 
 
-def hold(file: io.FileIO, path: Path, patience: int = 10) -> None:
+def hold(file: io.FileIO, path: Path, patience: int = 10) -> bool:
     """Take the lock of a run; raises `Locked` if another process keeps it.
+
+    Whether there are locks at all: on a network disk without them it is better to run unguarded
+    than not at all.
 
     Who only looks whether a run is in use holds it for an instant, so it is tried more than once.
     """
@@ -186,9 +214,10 @@ def hold(file: io.FileIO, path: Path, patience: int = 10) -> None:
                 raise Locked(f"{path} is in use by {holder(file)}") from error
             time.sleep(0.02)
         except OSError:
-            return  # a network disk without locks: better to run unguarded than not at all
+            return False
         else:
-            return
+            break
+    return True
 
 
 def holder(file: io.FileIO) -> str:

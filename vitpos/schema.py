@@ -13,6 +13,7 @@ from vitpos.keys import key
 def value(**limits: Any) -> Any:
     """A field with limits: at_least, at_most, above, below, one_of.
 
+    `hint` is what else could be meant by a number out of range.
     `absent` is what runs have whose config is older than the field: the value that changes nothing.
     `truth` are the words for true and false, which YAML makes of ``on`` and ``off``; `words` stand
     for other values; `kinds` are dataclasses that take the field's place, by the value of `kind`.
@@ -151,7 +152,7 @@ class Augment:
 class Training:
     """How long and how the network learns."""
 
-    epochs: int = value(at_least=1)
+    epochs: int = value(at_least=1, hint="without training: `vitpos eval` of a run there is")
     batch_size: int = value(at_least=1)
     micro_batch: int = value(at_least=0)  # images per pass; gradients add up; 0: chosen by device
     limit: int | None = value(at_least=1)  # learn from this many images only

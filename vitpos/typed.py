@@ -111,7 +111,8 @@ def limits(value: Any, path: str, rules: Mapping[str, Any]) -> list[Problem]:
         hint = f"did you mean {near[0]}?" if near else ""
         found.append(Problem(f"{path} = {value}: must be one of {known}", hint))
     if "at_least" in rules and value < rules["at_least"]:
-        found.append(Problem(f"{path} = {value}: must be at least {rules['at_least']}"))
+        message = f"{path} = {value}: must be at least {rules['at_least']}"
+        found.append(Problem(message, rules.get("hint", "")))
     if "at_most" in rules and value > rules["at_most"]:
         found.append(Problem(f"{path} = {value}: must be at most {rules['at_most']}"))
     if "above" in rules and value <= rules["above"]:

@@ -25,6 +25,7 @@ from vitpos.ranks import Here
 from vitpos.signals import ENDING
 
 PATIENCE = timedelta(minutes=30)  # for a process that is alive: it may be fetching data
+AT_ONCE = timedelta(seconds=15)  # for torchrun, which was there before the process
 
 
 class World:
@@ -149,7 +150,9 @@ def begin(here: Here) -> Pulse:
     """Find the other processes."""
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        store, _, _ = next(rendezvous("env://", here.rank, here.size, timeout=PATIENCE))
+        started = AT_ONCE if ranks.by_torchrun() else PATIENCE
+        store, _, _ = next(rendezvous("env://", here.rank, here.size, timeout=started))
+        store.set_timeout(PATIENCE)
         pulse = Pulse(store.clone(), here)
         pulse.start()
         dist.init_process_group(

@@ -49,6 +49,7 @@ def leads(name: str, target: str, *words: list[str]) -> Attack:
 
     def prepare(place: Place) -> None:
         path = place.run / name
+        place.record(overrides=None)  # as of an older version, which had it in a file only
         path.unlink()
         path.symlink_to(target.replace("TOP", str(place.top)))
 
@@ -88,8 +89,7 @@ def world_writable(place: Place) -> None:
     claims = place.received / ".claims"
     claims.mkdir()
     Path(place.received).chmod(0o777)
-    identity = place.run.joinpath("record.json").read_text().split('"identity": "')[1][:64]
-    (claims / identity).symlink_to(place.home / ".bashrc")
+    (claims / place.record()["identity"]).symlink_to(place.home / ".bashrc")
 
 
 BASHRC = "TOP/home/.bashrc"

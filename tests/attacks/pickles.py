@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from attacks.place import Attack, Place
-from vitpos.durable import seal
+from vitpos import seals
 
 LOADING = (["resume", "RUN"], ["eval", "RUN"], ["probe", "RUN"])
 READING = (["compare", "RUN", "RUN"], ["diff", "RUN", "RUN"], ["show", "RUN"])
@@ -62,13 +62,13 @@ def checkpoint(content: bytes, name: str = "", *, listed: bool = True) -> Attack
             path = before.with_name(name) if name else before
             path.write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()
-            identity = place.run.joinpath("record.json").read_text().split('"identity": "')[1][:64]
+            identity = place.record()["identity"]
             rows.append(
                 {"step": number, "file": path.name, "size": len(content), "sha256": digest,
                  "identity": identity}
             )  # fmt: skip
         if listed:
-            index.write_bytes(b"".join(map(seal, rows)))
+            index.write_bytes(b"".join(map(seals.line, rows)))
 
     return Attack(prepare, LOADING, codes=(4,), says=("checkpoint",))
 

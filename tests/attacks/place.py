@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from attacks.oracle import Ears, listening
+from vitpos import seals
 
 SECRET = "hunter2-of-the-environment"
 MINE = "mine, and to stay so"
@@ -78,17 +79,23 @@ class Place:
     def config(self, *changes: tuple[str, str], more: str = "") -> None:
         """Change the received config."""
         path = self.run / "config.yaml"
-        text = path.read_text()
+        text = seals.text_of_yaml(path.read_text())
         for old, new in changes:
             assert old in text, old
             text = text.replace(old, new)
-        path.write_text(text + more)
+        path.write_bytes(seals.yaml(text + more))
+
+    def record(self, **facts: Any) -> dict[str, Any]:
+        """Change the received record; what it was."""
+        path = self.run / "record.json"
+        before = seals.read_document(path.read_bytes())
+        path.write_bytes(seals.document(before | facts))
+        return before
 
     def unfinished(self) -> None:
         """Let the run be one that can go on, from its checkpoint before the last."""
         (self.run / "summary.json").unlink()
-        record = self.run / "record.json"
-        record.write_text(record.read_text().replace('"finished"', '"interrupted"'))
+        self.record(status="interrupted")
 
     def around(self) -> dict[str, tuple[int, str | bytes]]:
         """All that is not the stranger's: kind, permissions and content."""

@@ -36,14 +36,16 @@ def everywhere(text: str, words: Sequence[Sequence[str]] = SHOWN, **more: Any) -
     """The arm, the data, the machine, classes and errors are called so."""
 
     def prepare(place: Place) -> None:
-        path = place.run / "record.json"
-        record = json.loads(path.read_text())
+        record = place.record() | {"overrides": [text]}
         record |= {"arm": text, "created": text, "failure": {"kind": text, "detail": text}}
         record["data"] |= {"name": text, "classes": [text] * 10, "digest": text}
         record["machine"] |= {"cpu": text, "gpu": text, "device": text, "git": text}
         record["machine"]["versions"] = {"torch": text, text: text}
         record["attempts"] = [{"started": text, "ended": text, "status": text}]
-        path.write_text(json.dumps(record))
+        spoilt = text.encode("utf-8", "ignore").decode() != text  # which JSON can say all the same
+        (place.run / "record.json").write_text(json.dumps(record)) if spoilt else place.record(
+            **record
+        )
         (place.run / "overrides.txt").write_bytes(text.encode("utf-8", "surrogatepass"))
         spelled = json.dumps(text, ensure_ascii=False)
         if text.isprintable():

@@ -29,8 +29,8 @@ from vitpos.bench.judging import Table, absent
 from vitpos.bench.rounds import TOO_MUCH, summary
 from vitpos.boards import board
 from vitpos.boards.placing import safe
-from vitpos.durable import seal
 from vitpos.schema import Run
+from vitpos.seals import line
 
 ARMS, SEEDS = 600, 5
 CREATED = "2026-11-22 03:17:16 UTC"
@@ -100,7 +100,7 @@ def put(run: Run, text: str, arm: str, number: int, seed: int, events: dict[str,
         "seed: 0", f"seed: {seed}"
     )
     (folder / "config.yaml").write_text(text)
-    (folder / "metrics.jsonl").write_bytes(b"".join(map(seal, told)))
+    (folder / "metrics.jsonl").write_bytes(b"".join(map(line, told)))
     record = {
         "identity": f"{1000 * number + seed:064x}",
         "arm": arm,

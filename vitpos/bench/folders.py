@@ -4,14 +4,13 @@ Their folders are made here, each with the files of a real run, which was never 
 are timed, from the command to the last line; the files are in the memory of the system.
 """
 
-import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from vitpos import config, identities
+from vitpos import config, identities, seals
 from vitpos.bench.asked import Bench
 from vitpos.bench.composing import lacking
 from vitpos.bench.heats import Contender, Heat, measure
@@ -110,7 +109,7 @@ def put(folder: Path, run: Run, fingerprints: tuple[str, str], accuracy: float) 
         "cost": {"params": 203914, "params_embedding": 0, "flops_per_image": 6655232},
         "perf": {"images_per_second": 1000.0, "train_seconds": 60.0, "peak_memory_bytes": 2**29},
     }
-    (folder / "record.json").write_text(json.dumps(record, indent=2))
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2))
+    (folder / "record.json").write_bytes(seals.document(record))
+    (folder / "summary.json").write_bytes(seals.document(summary))
     for name in ("metrics.jsonl", "timings.jsonl", "log.txt", "lock", "overrides.txt"):
         (folder / name).write_text("\n")

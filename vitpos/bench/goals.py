@@ -143,6 +143,11 @@ def warm_share(part: Part) -> float:
     return float(facts["first_step_warm_seconds"] / facts["first_step_cold_seconds"])
 
 
+def lasting_share(part: Part) -> float:
+    """Of a whole run, that goes into what shall survive a crash."""
+    return number(part.row("run, durable", "vitpos"), "lasting_share")
+
+
 SMALL, LARGE = "peers, cifar, batch 128", "peers, cifar, batch 1024"
 EPOCH, MICRO = "epoch of MNIST", "lanes, micro"
 GOALS = (
@@ -179,6 +184,10 @@ GOALS = (
     Goal("P8", "cost of shaw against none", "cpu", "embeddings", 1.20, embedding("shaw"), False),
     Goal("P9", "first step from the cache, of one that compiles", "cpu", "compile", 0.10,
          warm_share, False),
+    Goal("P10", "share of a default run that goes into what must last", "cpu", "reliability", 0.01,
+         lasting_share, False),
+    Goal("P11", "a deterministic step against another", "cpu", "reliability", 1.02,
+         lambda p: p.ratio("deterministic", "vitpos"), False),
     Goal("G1", "seconds of an epoch of 50,000 images", "cuda", "step", 0.33,
          lambda p: p.seconds("epoch of 50,000", "vitpos"), False),
     Goal("G2", "step against timm with AMP on resident data, batch 128", "cuda", "peers", 4.0,
@@ -193,6 +202,10 @@ GOALS = (
          lambda p: p.ratio(MICRO, "eight lanes")),
     Goal("G4", "eight lanes against eager runs one after the other", "cuda", "lanes", 20.0,
          compared(MICRO, "eight lanes", "one run, eager")),
+    Goal("G5", "share of a default run that goes into what must last", "cuda", "reliability", 0.01,
+         lasting_share, False),
+    Goal("G6", "a deterministic step against another", "cuda", "reliability", 1.10,
+         lambda p: p.ratio("deterministic", "vitpos"), False),
 )  # fmt: skip
 
 

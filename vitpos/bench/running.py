@@ -36,6 +36,7 @@ PARTS = {
     "sweep": Part("sweeps", 300, in_all=False),
     "compile": Part("compiling", 200, in_all=False),
     "tensorboard": Part("boards", 120, in_all=False),
+    "reliability": Part("reliability", 600, in_all=False),
 }
 SECONDS = {"cuda": 450.0}  # of `all`: under eight minutes, with what comes before and after
 PATIENTLY, QUICKLY = 900.0, 120.0  # elsewhere; if it is to be quick

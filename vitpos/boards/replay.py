@@ -4,13 +4,14 @@
 need not. Every error is a BadRun that names the file.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vitpos import seals
+from vitpos.durable import Lines, read_json
 from vitpos.errors import BadRun
 from vitpos.plain_yaml import read_yaml
 from vitpos.received import content
@@ -43,7 +44,7 @@ def replay(folder: Path) -> Replay:
         started = (folder / "config.yaml").stat().st_mtime
     return Replay(
         config=config,
-        config_text=text,
+        config_text=seals.text_of_yaml(text),
         group=str(record.get("group") or _arm(folder.resolve())),
         started=float(started),
         rows=rows(folder),
@@ -66,12 +67,7 @@ def _read(path: Path) -> str:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        return dict(json.loads(_read(path)))
-    except (TypeError, ValueError):
-        raise BadRun(f"`{path}` is not a JSON object") from None
+    return read_json(path) if path.exists() else {}
 
 
 def rows(
@@ -80,22 +76,17 @@ def rows(
     """A row per step of the files of these names; what was told last of a step holds."""
     found: dict[float | int, dict[str, float | int]] = {}
     for path in (folder / name for name in names):
-        if path.name == "metrics.jsonl" or path.exists():
-            for row in _lines(path):
-                found.setdefault(row["step"], {}).update(row)
+        if path.name == "metrics.jsonl" and not path.exists():
+            raise BadRun(f"`{path}` is not there", "is this the folder of a run?")
+        for row in _lines(path):
+            found.setdefault(row["step"], {}).update(row)
     return [found[step] for step in sorted(found)]
 
 
 def _lines(path: Path) -> Iterator[dict[str, float | int]]:
-    lines = _read(path).splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = dict(json.loads(line))
-            row["step"] = int(row["step"])
-        except (KeyError, TypeError, ValueError):
-            if number == len(lines):
-                return  # a kill tears the last line at most
-            raise BadRun(f"`{path}`, line {number}, is not a row with a step") from None
+    for number, row in enumerate(Lines(path).read(), start=1):
+        if not isinstance(row.get("step"), int):
+            raise BadRun(f"`{path}`, line {number}, is not a row with a step")
         yield numbers(row)
 
 

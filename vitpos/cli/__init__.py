@@ -10,7 +10,9 @@ __all__ = ["app", "experiments", "facts", "main", "results"]
 
 def main() -> None:
     """Run a command; what a user can mend is told in a line or two."""
-    from vitpos import outcome, plain, ranks
+    from vitpos import outcome, plain, ranks, surroundings
+
+    surroundings.keep_streams()
 
     # Threads that wait give their core away soon: with other work on the machine torch is otherwise
     # many times slower. Read by GNU's OpenMP when torch is loaded.
@@ -19,6 +21,7 @@ def main() -> None:
 
     def command() -> None:
         ranks.hush()
+        surroundings.check()
         app(prog_name="vitpos")
 
     ranks.leave(outcome.of(command))

@@ -71,9 +71,9 @@ def tested(run: Record) -> tuple[str, ...]:
 def correct(path: Path) -> np.ndarray | None:
     """A truth value for each test image; None if the file is not as a run writes it."""
     try:
-        found = arrays.read(path, ["correct", "labels"])
+        found = arrays.read(path)
         bits, count = found["correct"], len(found["labels"])
-    except (BadRun, TypeError):  # a TypeError for labels that are one number
+    except (BadRun, KeyError, TypeError):  # TypeError: of a single number
         return None
     if bits.dtype != np.uint8 or bits.ndim != 1 or len(bits) != (count + 7) // 8:
         return None

@@ -5,7 +5,6 @@ wherever in `outputs` they lie; of several plans the newest counts. Any other fo
 runs in them.
 """
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,7 +14,9 @@ from vitpos import identities, records
 from vitpos.comparing.arms import Arm, Who, arm, arms, who
 from vitpos.durable import read_json
 from vitpos.errors import BadRun
+from vitpos.hints import command
 from vitpos.records import Record
+from vitpos.runs import present
 from vitpos.sweeps import frozen
 from vitpos.sweeps.plan import Member, Plan
 from vitpos.words import counted
@@ -59,8 +60,7 @@ def unasked(paths: Sequence[Path]) -> Iterator[str]:
     """Where there are frozen plans among all that was asked for."""
     files = [file for path in paths for file in path.glob("*/plans/*.json")]
     for folder in sorted({file.parents[1] for file in files}):
-        command = f"vitpos compare {shlex.quote(str(folder))}"
-        yield f"{folder} has a frozen plan, which counts in: {command}"
+        yield f"{folder} has a frozen plan, which counts in: {command('compare', folder)}"
 
 
 def plan_of(paths: Sequence[Path]) -> Path | None:
@@ -68,6 +68,7 @@ def plan_of(paths: Sequence[Path]) -> Path | None:
     if len(paths) != 1:
         return None
     (path,) = paths
+    present(path)
     if path.is_file() and path.suffix == ".json":
         return path
     known = frozen.plans(path)
@@ -159,8 +160,7 @@ def without_other_plans(others: Sequence[Record], known: Source) -> tuple[list[R
         else:
             count[owner] = count.get(owner, 0) + 1
     return left, [
-        f"{counted(number, 'run')} of another plan, not in this table: "
-        f"vitpos compare {shlex.quote(str(path))}"
+        f"{counted(number, 'run')} of another plan, not in this table: {command('compare', path)}"
         for path, number in count.items()
     ]
 

@@ -10,7 +10,6 @@
 
 import math
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +19,7 @@ from typing import Any
 from vitpos import records
 from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
+from vitpos.hints import command
 from vitpos.probes import results
 from vitpos.records import Record, finite, part
 
@@ -198,8 +198,8 @@ def unmeasured(metric: str, finished: Sequence[Record]) -> BadInput:
     """What to say of a number that no probe found, or that nobody probed for."""
     known = sorted({n for r in finished for n in results.numbers(r.path, r.summary.get("steps"))})
     if not known:
-        place = shlex.quote(str(finished[0].path.parent))
-        return BadInput(f"no finished run was probed for {metric}", f"vitpos probe {place}")
+        hint = command("probe", finished[0].path.parent)
+        return BadInput(f"no finished run was probed for {metric}", hint)
     near = get_close_matches(metric, known, n=3)
     own = metric.rpartition("/")[0]
     near = near or [name for name in known if name.startswith(own)][:6]

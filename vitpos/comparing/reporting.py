@@ -187,7 +187,7 @@ def seconds(run: Record) -> float:
     for one in attempts_of(run.record):
         with suppress(KeyError, TypeError, ValueError):
             ends = [datetime.datetime.strptime(one[k], TIME) for k in ("started", "ended")]
-            found += (ends[1] - ends[0]).total_seconds()
+            found += max(0.0, (ends[1] - ends[0]).total_seconds())  # the clock was set back
     return found
 
 

@@ -26,6 +26,8 @@ from vitpos.errors import BadData, NoResources
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 LARGE = 16_384  # bytes: decoding releases Python's lock, opening small files only fights for it
 CHUNK = 256
+MANY = 2**24  # pixels: they take 64 MB while they are decoded
+EMPTY = 200  # pixels a byte; photographs have ten at most
 
 
 def pixels(
@@ -79,6 +81,7 @@ def square(path: Path, size: int, channels: int) -> np.ndarray:
     """One image, uint8 [channels, size, size]."""
     try:
         with Pillow.open(path, formats=FORMATS) as image:
+            stop_at_bombs(path, image)
             plain = shallow(image).convert("L" if channels == 1 else "RGB")
         wide, high = plain.size
         side = min(wide, high)
@@ -97,6 +100,13 @@ def square(path: Path, size: int, channels: int) -> np.ndarray:
             f"{path} is not an image that can be read: {reason}", "replace it, or take it out"
         ) from error
     return np.asarray(small).reshape(size, size, channels).transpose(2, 0, 1)
+
+
+def stop_at_bombs(path: Path, image: Pillow.Image) -> None:
+    """Raise for a large image in a file so small that it shows nothing."""
+    count, size = image.width * image.height, path.stat().st_size
+    if count > MANY and count > EMPTY * size:
+        raise Pillow.DecompressionBombError(f"{count} pixels in {size} bytes")
 
 
 def shallow(image: Pillow.Image) -> Pillow.Image:

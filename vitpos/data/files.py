@@ -6,19 +6,26 @@ missing. `verify` reads them through once and compares them with the digests in 
 
 import hashlib
 import os
-import shlex
 from pathlib import Path
 
 from vitpos.data import folder
 from vitpos.data.known import Known, known
 from vitpos.errors import BadData, BadInput
+from vitpos.hints import command
 from vitpos.received import opened
 from vitpos.schema import Dataset
 
 
 def cache() -> Path:
-    """What can be made or fetched again: `$XDG_CACHE_HOME/vitpos`, else `~/.cache/vitpos`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitpos"
+    """What can be made or fetched again: `$XDG_CACHE_HOME/vitpos`, else `~/.cache/vitpos`.
+
+    For a user without a home it is a place in which no file can be.
+    """
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(given or Path.home() / ".cache") / "vitpos"
+    except RuntimeError:
+        return Path(os.devnull, "vitpos")
 
 
 def root(dataset: Dataset) -> Path:
@@ -82,7 +89,11 @@ def present(name: str, facts: Known, where: Path) -> None:
     """Raise `BadData` unless each file is there and can be opened."""
     home = where / facts.folder
     for place in (where, home.parent, home):
-        if place.exists() and not place.is_dir():
+        try:
+            is_file = place.exists() and not place.is_dir()
+        except OSError as error:
+            raise unreadable(name, place, error) from error
+        if is_file:
             raise BadData(f"{name}: {place} is a file, not a folder", remedy(name, facts))
     missing = [file for file in facts.files if not os.path.lexists(home / file)]
     if missing:
@@ -130,7 +141,7 @@ def unreadable(name: str, path: Path, error: OSError) -> BadData:
 
 def fetch(name: str, where: Path | None = None) -> str:
     """The command that downloads a data set."""
-    return f"`vitpos data {name}" + (f" dataset.root={shlex.quote(str(where))}`" if where else "`")
+    return f"`{command('data', name, *([f'dataset.root={where}'] if where else []))}`"
 
 
 def remedy(name: str, facts: Known) -> str:

@@ -53,9 +53,13 @@ def layout(root: Path) -> tuple[tuple[str, ...], dict[str, Path]]:
 
     Raises `BadData` if the root is missing, a file, unreadable, or without two classes.
     """
-    if not root.exists():
+    try:
+        there, is_folder = root.exists(), root.is_dir()
+    except OSError as error:
+        raise BadData(f"{root} cannot be read: {error.strerror}", SHAPE) from error
+    if not there:
         raise BadData(f"no folder {root}", SHAPE)
-    if not root.is_dir():
+    if not is_folder:
         raise BadData(f"{root} is a file, not a folder", SHAPE)
     places = {name: root / name for name in ("train", "test", "val") if nested(root / name, root)}
     if not {"train", "test"} & places.keys():

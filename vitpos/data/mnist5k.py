@@ -38,9 +38,8 @@ def read() -> tuple[Samples, Samples, Samples]:
             f"not {SHA256[:12]}",
             REINSTALL,
         )
-    names = ("images", "labels", "split")
-    arrays = unpacked(FILE, content, names)
-    pixels, labels, split = (torch.from_numpy(arrays[name]) for name in names)
+    arrays = unpacked(content)
+    pixels, labels, split = (torch.from_numpy(arrays[k]) for k in ("images", "labels", "split"))
     everything = Samples(pixels[:, None], labels.long())
     return everything.take(split == 0), everything.take(split == 1), everything.take(split == 2)
 

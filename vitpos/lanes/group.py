@@ -79,7 +79,7 @@ def made(todo: Sequence[tuple[Asked, RunFolder | None]], stop: Stop, held: ExitS
         folder = before or RunFolder.create(its.run, asked.overrides)
         if before is None:
             held.enter_context(folder.locked())
-            folder.update(**origin(its.run, its))
+            folder.update(overrides=folder.typed_in(), **origin(its.run, its))
         else:
             go_on(folder, its, asked)
         found.append(Lane(asked, folder, its))
@@ -109,7 +109,7 @@ def go_on(folder: RunFolder, its: Loop, asked: Asked) -> None:
             asked.show.note(text)
             folder.update(resumed_exactly=False)
     else:
-        folder.update(**origin(its.run, its))
+        folder.update(overrides=folder.typed_in(), **origin(its.run, its))
     experiment.go_back(folder, its, asked.show)
 
 

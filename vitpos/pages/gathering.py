@@ -1,6 +1,5 @@
 """Which runs a page shows: of each arm of a comparison one that is finished."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from vitpos.comparing import comparison
 from vitpos.comparing.answer import Answer, Row
 from vitpos.errors import BadRun
+from vitpos.hints import command
 from vitpos.records import Record
 from vitpos.tables.safe import visible
 from vitpos.words import counted
@@ -36,7 +36,7 @@ def gather(paths: Sequence[Path], allow: Sequence[str] = ()) -> Gathered:
     arms = tuple(shown for row in answer.rows if (shown := finished(row)).runs)
     if not arms:
         first = next(run for row in answer.rows for run in row.runs)
-        hint = f"vitpos resume {shlex.quote(str(first.path))}" if first.status != "damaged" else ""
+        hint = command("resume", first.path) if first.status != "damaged" else ""
         raise BadRun(f"{listed(paths)}: no run is finished", hint)
     return Gathered(answer, arms, tuple(text for row in answer.rows for text in lost(row)))
 

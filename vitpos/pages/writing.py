@@ -26,6 +26,7 @@ from vitpos.pages.sharing import Frames, frame
 from vitpos.pictures import CIVIDIS, PUOR, Palette
 from vitpos.probes.pace import Pace
 from vitpos.probes.running import Note
+from vitpos.runs import present
 from vitpos.signals import Stop
 
 PAGES = {  # and the names of their files
@@ -109,6 +110,8 @@ def pages(paths: Sequence[Path], asked: Asked, report: Report, note: Note) -> li
     ranks.alone("`vitpos report`")
     wanted = asked.pages
     asked.check()
+    for path in paths:
+        present(path)
     folder = asked.output or gathering.folder(paths)
     if wanted != ("appendix",):
         gathered = gathering.gather(paths, asked.allow)

@@ -10,3 +10,7 @@
 
 Only the object interface of matplotlib is used: no window, and nothing of a caller's is changed.
 """
+
+import logging
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that a user has no home is no matter here

@@ -73,7 +73,7 @@ def trace(run: Record, metric: str, against: str) -> Trace:
     """One run's curve; without points if it has none, or is too damaged to be read."""
     folder = RunFolder(run.path)
     try:
-        rows = folder.metrics.read()
+        rows = records.rows(run.path)
         timings = folder.timings.read() if against == "seconds" else []
     except BadRun:
         rows = timings = []

@@ -1,15 +1,13 @@
 """A finished run as the subject of probes: its network, its data, a machine."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vitpos import build, checkpoints, machine, plugins
+from vitpos import build, machine, plugins
 from vitpos.data.samples import Data, Report, silent
 from vitpos.data.sources import load
-from vitpos.errors import BadRun
-from vitpos.evaluate import restore
+from vitpos.evaluate import recorded, restore, weights
 from vitpos.probes.subject import Subject
 from vitpos.runs import RunFolder
 from vitpos.schema import Dataset
@@ -36,19 +34,16 @@ def subject(
 
     `changes` are of the machine, such as the device.
     """
-    run, record = folder.run(), folder.record()
+    run, record = folder.run(), recorded(folder)
     plugins.check(run.embedding)
     usual = {"precision": record["machine"]["precision"]}
     chosen = machine.prepare(replace(run, **(usual | dict(changes))))
-    saved = checkpoints.load(folder.checkpoints, note)
-    if saved is None:
-        hint = f"vitpos resume {shlex.quote(str(folder.path))}"
-        raise BadRun(f"{folder.path} has no checkpoint yet", hint)
+    step, state = weights(folder, note)
     known = data(run.dataset, report)
     if known.digest != record["data"]["digest"]:
         note(f"{known.name} is not what the run was trained on: other images")
     classes = len(record["data"]["classes"])
-    model = restore(build.network(run, classes), saved[1], chosen).eval()
+    model = restore(build.network(run, classes), state, chosen).eval()
     mean, std = (tuple(record["data"][what]) for what in ("mean", "std"))
     task = question(run, classes)
-    return saved[0], Subject(run, model, known.test, mean, std, chosen, limit, task=task)
+    return step, Subject(run, model, known.test, mean, std, chosen, limit, task=task)

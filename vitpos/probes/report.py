@@ -1,10 +1,10 @@
 """What probes found, for people and for programs."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitpos.hints import command
 from vitpos.words import counted
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def lines(found: "Sequence[Probed]", paths: Sequence[Path]) -> list[str]:
     metric = next((name for one in found for name in headlines(one)), "probe/shuffle/drop")
     for name in dict.fromkeys(why for one in found for why in refused(one)):
         said.append(f"not measured: {name}")
-    where = " ".join(shlex.quote(str(path)) for path in paths)
-    return [*said, f"vitpos compare {where} --metric {metric}"]
+    return [*said, command("compare", *paths, "--metric", metric)]
 
 
 def headlines(one: "Probed") -> Iterator[str]:

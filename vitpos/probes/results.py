@@ -78,13 +78,13 @@ def numbers(path: Path, step: Any) -> dict[str, float]:
     for entry in found.values():
         weights, known = entry.get("weights"), entry.get("numbers")
         if isinstance(weights, dict) and isinstance(known, dict) and weights.get("step") == step:
-            told |= known
+            told |= {n: v for n, v in known.items() if isinstance(v, int | float)}
     return told
 
 
 def arrays(path: Path, name: str) -> "dict[str, np.ndarray]":
     """The arrays of an entry; none if there are none, or they cannot be read."""
-    from vitpos import arrays as packed  # who only reads numbers does without NumPy
+    from vitpos import arrays as files
 
     try:
         place = read(path).get(name, {}).get("arrays")
@@ -92,6 +92,6 @@ def arrays(path: Path, name: str) -> "dict[str, np.ndarray]":
             path.resolve()
         ):
             return {}
-        return packed.read(path / place)
-    except (BadRun, OSError, ValueError):
+        return files.read(path / place)
+    except (BadRun, OSError, ValueError):  # the last two of a place that none can be
         return {}

@@ -4,7 +4,6 @@ A run that was probed already, with the same weights, images and settings, is on
 """
 
 import math
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ import torch
 from vitpos import __version__, checkpoints, ranks, records
 from vitpos.data.samples import Report
 from vitpos.errors import BadRun, UserError
+from vitpos.hints import command
 from vitpos.memory import resources
 from vitpos.probes import load, loading, results
 from vitpos.probes.asked import Asked
@@ -70,7 +70,7 @@ def finished(paths: Sequence[Path], note: Note) -> list[Record]:
     if not found:
         first = every[0]
         more = f" and {len(every) - 1} more" if len(every) > 1 else ""
-        hint = f"vitpos resume {shlex.quote(str(first.path))}" if first.status != "damaged" else ""
+        hint = command("resume", first.path) if first.status != "damaged" else ""
         raise BadRun(f"{first.path}{more}: {first.status}, not finished", hint)
     if len(found) < len(every):
         note(f"{counted(len(every) - len(found), 'run')} not finished: left out")

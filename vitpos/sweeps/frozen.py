@@ -9,13 +9,14 @@ What is edited in `configs/` afterwards changes nothing: members are made from t
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from vitpos import __version__, checks, config, identities
-from vitpos.durable import make_folder, read_json, write_json
+from vitpos.durable import disk_errors, make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.overrides import MOST
 from vitpos.runs import now, place
@@ -28,6 +29,7 @@ from vitpos.typed import typed
 FORMAT = 1
 FOLDER = "plans"
 LARGEST = 2**26  # bytes of a plan, of ten thousand arms
+SECOND = 10**9  # nanoseconds; some disks know no less
 
 
 def digest(plan: Plan) -> str:
@@ -60,8 +62,13 @@ def freeze(plan: Plan) -> Path:
     path = place(plan.members[0].run).expanduser().absolute().parent / FOLDER
     path = path / f"{digest(plan)[:12]}.json"
     if not path.exists():
-        make_folder(path.parent)
+        with disk_errors(path.parent):
+            make_folder(path.parent)
+        before = [other.stat().st_mtime_ns for other in plans(path.parents[1])]
         write_json(path, document(plan))
+        last = max(before, default=0)
+        if path.stat().st_mtime_ns <= last:  # the clock was set back
+            os.utime(path, ns=(last + SECOND, last + SECOND))
     return path
 
 

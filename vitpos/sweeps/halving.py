@@ -178,10 +178,16 @@ def decisions(where: Path, plan: str) -> dict[Place, AbstractSet[str]]:
     found: dict[Place, AbstractSet[str]] = {}
     for row in Lines(path).read() if path.exists() else ():
         if row.get("plan") == plan:
-            try:
-                found[row["seed"], row["against"], row["epoch"]] = frozenset(row["stopped"])
-            except (KeyError, TypeError) as error:
-                raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
+            match row:
+                case {
+                    "seed": int(seed),
+                    "against": str(against),
+                    "epoch": int(epoch),
+                    "stopped": [*arms],
+                } if all(isinstance(arm, str) for arm in arms):
+                    found[seed, against, epoch] = frozenset(arms)
+                case _:
+                    raise BadRun(f"{path} is damaged: a line is no decision")
     return found
 
 

@@ -1,11 +1,11 @@
 """Which sweep is meant by the folder of a study, and what is asked of it."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from vitpos import config
 from vitpos.errors import BadInput
+from vitpos.hints import command
 from vitpos.schema import Launching
 from vitpos.sweeps import frozen, halving, progress, stock
 from vitpos.sweeps.plan import Plan
@@ -19,7 +19,7 @@ def is_sweep(path: Path, words: Sequence[str]) -> bool:
     except (OSError, ValueError):  # who opens it as a run says why
         sweep = False
     if words and not sweep:
-        raise BadInput(f"{words[0]}: a run goes on as it was", f"vitpos resume {quoted(path)}")
+        raise BadInput(f"{words[0]}: a run goes on as it was", command("resume", path))
     return sweep
 
 
@@ -33,7 +33,7 @@ def plan(path: Path, words: Sequence[str]) -> tuple[Plan, Launching]:
     found = {place: frozen.thaw(place) for place in frozen.plans(path)}
     open_ones = {place: made for place, made in found.items() if unfinished(made)}
     if len(open_ones) > 1:
-        hint = "; ".join(f"vitpos resume {quoted(place)}" for place in reversed(open_ones))
+        hint = "; ".join(command("resume", place) for place in reversed(open_ones))
         raise BadInput(f"{path} has {len(open_ones)} plans that are not finished", hint)
     return [*(open_ones or found).values()][-1], launcher
 
@@ -43,8 +43,3 @@ def unfinished(made: Plan) -> bool:
     known = progress.there(made)
     states = [stock.state(m, known.get(m.identity)) for m in made.members]
     return any(state.kind not in ("finished", "stopped") for state in halving.seen(made, states))
-
-
-def quoted(path: Path) -> str:
-    """As it is typed."""
-    return shlex.quote(str(path))

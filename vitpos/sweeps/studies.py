@@ -98,7 +98,11 @@ def path(name: str) -> Path:
     """The file of a study, by its name or where it lies; raises `BadInput` if there is none."""
     if is_path(name):
         place = Path(name).expanduser()
-        if not place.is_file():
+        try:
+            there = place.is_file()
+        except OSError as error:
+            raise BadInput(f"study={name[:80]}: {error.strerror}") from error
+        if not there:
             raise BadInput(f"study={name}: there is no such file")
         return place
     known = config.files("study")

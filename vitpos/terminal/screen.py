@@ -1,19 +1,18 @@
 """What a run looks like in a terminal, in a log and to a program."""
 
 import json
-import os
-import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from vitpos.plain import harmless
+from vitpos.hints import command
+from vitpos.plain import harmless, silence
 from vitpos.words import bytes_words, count_words, counted, others, seconds_words
 
 
@@ -31,8 +30,7 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Send what follows, and what Python still holds, nowhere."""
         self.quiet = True
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        silence(self.file)
 
 
 def terminal(*, stderr: bool = False) -> Terminal:
@@ -253,8 +251,7 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
     """The result in a few lines, and what to type next."""
     metrics, cost, perf = summary["metrics"], summary["cost"], summary["perf"]
     more = ", ".join(others(metrics, "test"))
-    where, study = (shlex.quote(str(path)) for path in (folder, folder.parent))
-    elsewhere = f"               vitpos eval {where} image_size={2 * summary['image_size']}"
+    elsewhere = command("eval", folder, f"image_size={2 * summary['image_size']}")
     return [
         "",
         f"test accuracy  {metrics['test/accuracy']:.2%}   (loss {metrics['test/loss']:.4f},"
@@ -267,8 +264,8 @@ def closing(folder: Path, summary: dict[str, Any]) -> list[str]:
         f" (first step {perf['first_step_seconds']:.2f} s),"
         f" {bytes_words(perf['peak_memory_bytes'])} at most",
         f"run            {folder}",
-        f"next           vitpos tensorboard {study}",
-        *([elsewhere] if summary.get("task") != "jigsaw" else []),
+        f"next           {command('tensorboard', folder.parent)}",
+        *([f"{'':15}{elsewhere}"] if summary.get("task") != "jigsaw" else []),
     ]
 
 
