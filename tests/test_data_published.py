@@ -168,7 +168,7 @@ def test_pins_what_torchvision_pins() -> None:
             "test labels from 37 to 37, not 0..9",
         ),
         ({"data": np.zeros((19, 3072), np.uint8), "labels": [0] * 19}, "19 test images, not 20"),
-        ({"data": np.zeros((20, 3072)), "labels": [0] * 20}, "pixels of torch.float64"),
+        ({"data": np.zeros((20, 3072)), "labels": [0] * 20}, "no array of bytes"),
         ({"data": np.zeros((20, 3072), np.uint8), "labels": [0.5] * 20}, "labels of torch.float32"),
         ([], "is not in its format"),
     ],

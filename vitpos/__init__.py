@@ -17,8 +17,9 @@ The modules, in the order data flows through them:
 - `lanes` train several seeds at once, `reuse` one after the other with what the first compiled;
 - `ranks`, `world` and `company` make one run of the processes that torchrun starts; `pulse` notices
   when one is gone;
-- `runs` and `checkpoints` are the folder of a run; `records` reads it afterwards; `views` are what
-  the position embedding shows, `snapshots` keep it on the way, `reach` how far attention looks;
+- `runs` and `checkpoints` are the folder of a run, `received` and `arrays` what holds where
+  somebody else may have made it; `records` reads it afterwards; `views` are what the position
+  embedding shows, `snapshots` keep it on the way, `reach` how far attention looks;
 - `probes` measure what a trained network makes of position, one file each;
 - `sweeps` are many runs: `studies` and `grids` say which, `plan` and `frozen` fix them, `sweep`
   runs them in slots of `launchers`, each a `member` of its own;

@@ -1,6 +1,7 @@
 """Arrays on the disk: `.npz` files, of which every number has a check sum and none is a program."""
 
 import io
+import math
 import tokenize
 import zipfile
 import zlib
@@ -10,6 +11,7 @@ import numpy as np
 
 from vitpos.durable import all_of
 from vitpos.errors import BadRun
+from vitpos.received import opened
 
 LARGEST = 2**26  # bytes of a file, and of what is packed in it: a test set of millions of images
 MOST = 256  # arrays in a file
@@ -23,9 +25,8 @@ DAMAGED = (
 def read(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a file by name; raises `BadRun` that names it."""
     try:
-        with path.open("rb") as file:
-            content = all_of(file, LARGEST)
-        return unpacked(content)
+        with opened(path) as file:
+            return unpacked(all_of(file, LARGEST))
     except FileNotFoundError as error:
         raise BadRun(f"{path} is not there") from error
     except DAMAGED as error:
@@ -58,5 +59,12 @@ def unpacked(content: bytes) -> dict[str, np.ndarray]:
 
 def array(content: bytes) -> np.ndarray:
     """An array from its header and its numbers; none that would be a Python object."""
-    found: np.ndarray = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):  # others are for names of fields
+        raise ValueError("not a plain array")
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    if kind.hasobject or len(content) - file.tell() != kind.itemsize * math.prod(shape):
+        raise ValueError("not as many numbers as its header says")
+    file.seek(0)
+    found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     return found

@@ -6,12 +6,13 @@ least two are kept, and a damaged one is passed over for the one before.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -19,6 +20,8 @@ from vitpos.durable import Lines, disk_errors, make_folder, write
 from vitpos.errors import BadRun
 
 KEEP = 2
+LONGEST = 2**22  # bytes of a header, of some ten thousand tensors
+MISFIT = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)  # of other tensors
 
 
 class Entry(NamedTuple):
@@ -147,8 +150,22 @@ def read(path: Path, entry: Entry) -> tuple[bytes, str]:
     return content, "" if right else "another sha256 than when it was written"
 
 
+@contextmanager
+def fitting(what: object) -> Iterator[None]:
+    """Turn what can be said of tensors of another network into one line."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except MISFIT as error:
+        why = (str(error).splitlines() or [""])[0][:200]
+        raise BadRun(f"{what}: the checkpoint is of another network: {why}") from error
+
+
 def tensors_of(path: Path, content: bytes) -> dict[str, Tensor]:
     """The tensors of a whole file. Only safetensors is read, whatever the file's name says."""
+    if int.from_bytes(content[:8], "little") > LONGEST:
+        raise BadRun(f"{path} is not a checkpoint: its header is too long")
     try:
         return safetensors.torch.load(content)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:

@@ -14,6 +14,7 @@ from vitpos.tasks import rules
 from vitpos.typed import limits
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+OURS = ("_target_", "_needs_")  # in the file of an embedding: its class, and what suits it
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -25,7 +26,8 @@ def problems(run: Run) -> list[Problem]:
 def consistency(run: Run) -> list[Problem]:
     """The same without what depends on where it runs."""
     parts = (geometry(run), rules.problems(run), stages(run), widths(run), embeddings(run))
-    return [problem for part in (*parts, recipe(run), machine(run)) for problem in part]
+    more = (recipe(run), machine(run), names(run))
+    return [problem for part in (*parts, *more) for problem in part]
 
 
 def notes(run: Run) -> list[str]:
@@ -115,6 +117,9 @@ def switched(run: Run) -> Iterator[Problem]:
     if not run.embedding:
         yield Problem("embedding: empty value", "for no position use embedding=none")
     for name, options in run.embedding.items():
+        for key in options:
+            if key.startswith("_") and key not in OURS:
+                yield Problem(f"embedding.{name}.{key}: there is no such option")
         given, needs = switches.flat(options), options.get("_needs_", {})
         common = {key: value for key, value in given.items() if key not in needs}
         yield from switches.problems(name, common)
@@ -191,7 +196,13 @@ def machine(run: Run) -> Iterator[Problem]:
 
 
 def places(run: Run) -> Iterator[Problem]:
-    """Names are names, and the folder of the results can be written."""
+    """The folder of the results can be written."""
+    if run.outputs.isprintable():
+        yield from writable(run.outputs)
+
+
+def names(run: Run) -> Iterator[Problem]:
+    """Names are names, and paths are paths."""
     for key, name in (("study", run.study), ("name", run.name)):
         if name is not None and (not NAME.fullmatch(name) or RESERVED.fullmatch(name)):
             clean = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-. ")[:80] or "run"
@@ -202,8 +213,6 @@ def places(run: Run) -> Iterator[Problem]:
             foreign = any("\udc80" <= character <= "\udcff" for character in path)
             hint = "a locale of UTF-8 knows these letters: LC_ALL=C.UTF-8" if foreign else ""
             yield Problem(f"{key} = {path!r}: not a path", hint)
-        elif key == "outputs":
-            yield from writable(str(path))
 
 
 def processes(run: Run) -> Iterator[Problem]:

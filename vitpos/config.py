@@ -18,6 +18,8 @@ from vitpos.plain_yaml import read_yaml
 from vitpos.schema import Dataset, Launching, Local, Ray, Run, Slurm
 from vitpos.typed import typed
 
+REFERENCE = re.compile(r"\$\{[\w.]+\}")  # to another key
+RESOLVER = re.compile(r"\$\{.*:", re.DOTALL)  # also one whose name is put together
 GROUPS = ("dataset", "patch", "embedding", "backbone", "training", "task")
 LAUNCHERS: dict[str, type[Launching]] = {"local": Local, "slurm": Slurm, "ray": Ray}  # by kind
 
@@ -207,7 +209,7 @@ def apply(config: Any, values: Mapping[str, Any], problems: list[Problem]) -> No
             problems.append(Problem(f"unknown key {key}", hint))
             continue
         old = OmegaConf.select(config, key)
-        if re.search(r"\$\{[^}]*:", str(value)):  # oc.env would write secrets into the config
+        if RESOLVER.search(REFERENCE.sub("", str(value))):  # oc.env would write secrets down
             problems.append(Problem(f"{key} = {value}: only other keys are referred to"))
             continue
         new = like(old, value, key, problems) if key.startswith("embedding.") else value

@@ -113,8 +113,10 @@ def predictions(paths: Sequence[Path]) -> dict[str, int] | None:
         return None
     read = [arrays.wanted(file, "predicted", "labels") for file in files]
     (said, labels), (other, others) = read
-    if not np.array_equal(labels, others):
+    if labels.ndim < 1 or not np.array_equal(labels, others):
         return None  # other images
+    if not len(labels) == len(np.atleast_1d(said)) == len(np.atleast_1d(other)):
+        return None
     pairs = ((said, labels), (other, labels), (said, other))
     right, also, agree = ((a == b).reshape(len(labels), -1).all(axis=1) for a, b in pairs)
     return {

@@ -5,16 +5,17 @@ or a power cut there is the old content or the new, never half of one.
 """
 
 import errno
-import io
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vitpos import seals
 from vitpos.errors import BadRun, NoResources
+from vitpos.received import opened, unlinked
 
 FULL = {
     errno.ENOSPC: "no space left",
@@ -70,11 +71,11 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write(path, seals.document(data))
 
 
-def read_json(path: Path | str) -> dict[str, Any]:
+def read_json(path: Path | str, longest: int = LONGEST) -> dict[str, Any]:
     """A JSON object without its check sum, or `BadRun` that names the file."""
     try:
-        with io.FileIO(path) as file:  # of ten thousand runs, what a `Path` does more is noticed
-            data = seals.read_document(all_of(file, LONGEST))
+        with opened(path) as file:
+            data = seals.read_document(all_of(file, longest))
     except FileNotFoundError as error:
         raise BadRun(f"{path} is not there") from error
     except OSError as error:
@@ -88,7 +89,7 @@ def read_json(path: Path | str) -> dict[str, Any]:
     return data
 
 
-def all_of(file: io.FileIO | BinaryIO, most: int) -> bytes:
+def all_of(file: BinaryIO | BufferedReader, most: int) -> bytes:
     """What is in an open file; a `ValueError` if that is more than `most` bytes."""
     size = os.fstat(file.fileno()).st_size
     if size > most:
@@ -129,6 +130,7 @@ class Lines:
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line, and wait until it is on the disk."""
         line = seals.line(row)
+        unlinked(self.path)
         with disk_errors(self.path, len(line)), self.path.open("a+b") as file:
             drop_torn(file)
             file.write(line)
@@ -162,7 +164,7 @@ class Lines:
     def content(self) -> bytes:
         """All of the file; nothing if there is none."""
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 return all_of(file, MOST_LINES)
         except FileNotFoundError:
             return b""

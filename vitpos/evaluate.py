@@ -158,10 +158,7 @@ def check(trained: Run, asked: dict[str, str]) -> tuple[str, int]:
 
 def restore(model: ViT, state: Any, chosen: machine.Machine) -> ViT:
     """A network with the weights that count, on the device."""
-    try:
+    with checkpoints.fitting("cannot load it"):
         model.load_state_dict(under(state, "averaged/") or under(state, "model/"))
-    except RuntimeError as error:
-        why = " ".join(str(error).split())[:200]
-        raise BadRun(f"the checkpoint is not one of this network: {why}") from error
     model.attend_with(chosen.attention)
     return model.to(chosen.device)

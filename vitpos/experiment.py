@@ -141,7 +141,8 @@ def go_back(folder: RunFolder, loop: Loop, show: Show) -> None:
     identity = identities.identity(loop.run)
     saved = checkpoints.load(folder.checkpoints, show.note, identity=identity, before=before)
     if saved is not None:
-        loop.load(*saved)
+        with checkpoints.fitting(folder.path):
+            loop.load(*saved)
     if any(entry.step >= before for entry in checkpoints.entries(folder.checkpoints)):
         where = f"{folder.metrics.path} has no whole line for epoch {whole + 1}"
         show.note(f"{where}: going on after step {loop.step}")

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 import unicodedata
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import IO, Any
 
 from vitpos.errors import NoResources
 
+KNOWN = r"(\n|\t|\x1b\[[0-9;]{0,32}m)"  # the end of a line, and a colour
 SIGPIPE = 13  # a shell says 128 more for a program that it ended
 # What a terminal without Unicode is shown instead.
 ASCII = {
@@ -26,7 +28,20 @@ ASCII = {
 
 def json_text(data: Any) -> str:
     """JSON as the standard has it: what is not a finite number is null."""
-    return json.dumps(finite(data), indent=2, ensure_ascii=False, allow_nan=False)
+    return numbered(json.dumps(finite(data), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def numbered(text: str) -> str:
+    """The same JSON, with what controls a terminal by its number."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else by_number(c) for c in text)
+
+
+def by_number(character: str) -> str:
+    """A character as JSON's escapes, of which one has 16 bits."""
+    bits = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{bits[i : i + 2].hex()}" for i in range(0, len(bits), 2))
 
 
 def finite(data: Any) -> Any:
@@ -38,6 +53,20 @@ def finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
+def harmless(text: str) -> str:
+    """The same, but what would do more to a terminal than lines and colours made visible."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(map(seen, re.split(KNOWN, text)))
+
+
+def seen(part: str) -> str:
+    """A colour as it is, else a text with what moves the cursor spelled out."""
+    if re.fullmatch(KNOWN, part):
+        return part
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in part)
+
+
 def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
     """Write as the locale has it, where Click would take ASCII for a mistake.
 
@@ -47,7 +76,7 @@ def say(text: str, *, end: str = "\n", aside: bool = False) -> None:
     if file is None:  # the shell closed it
         return
     try:
-        file.write(f"{text}{end}")
+        file.write(f"{harmless(text)}{end}")
         file.flush()
     except OSError as error:
         raise unheard(error, file) from error

@@ -8,9 +8,11 @@ import yaml
 
 from vitpos import seals
 from vitpos.errors import BadRun
+from vitpos.received import content
 
 LONGEST = 2**16  # bytes
 DEEPEST = 20
+MOST = 10_000  # words and marks: the largest of ours have a tenth of that
 KINDS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
 }
@@ -26,13 +28,10 @@ class Document(NamedTuple):
 def read_yaml(path: Path) -> Document:
     """One small document without aliases, tags, dates or keys that occur twice, else `BadRun`."""
     try:
-        size = path.stat().st_size
-        if size > LONGEST:
-            raise BadRun(f"{path} is damaged: {size} bytes are too many for a config")
-        content = path.read_bytes()
-        if not seals.is_whole(content):
+        data = content(path, LONGEST)
+        if not seals.is_whole(data):
             raise BadRun(f"{path} is damaged: {seals.CHANGED}", seals.BY_HAND)
-        text = content.decode("utf-8")
+        text = data.decode("utf-8")
     except OSError as error:
         raise BadRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -55,11 +54,11 @@ def read_plain(path: Path) -> Any:
     """The same data in a tenth of the time, without its lines, where the C library is there."""
     fast = getattr(yaml, "CSafeLoader", None)
     try:
-        content = path.read_bytes()
-        if fast is None or len(content) > LONGEST or not seals.is_whole(content):
+        data = content(path, LONGEST)
+        if fast is None or not seals.is_whole(data):
             return read_yaml(path).data
-        loader, depth = fast(content), 0
-        for event in yaml.parse(content, fast):
+        loader, depth = fast(data), 0
+        for event in yaml.parse(data, fast):
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             tagged = getattr(event, "tag", None) is not None
@@ -85,7 +84,9 @@ def stop_at_odd_tokens(path: Path, text: str) -> None:
     opens = yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken
     starts = (*opens, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
     ends = yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken
-    for token in yaml.scan(text, yaml.SafeLoader):
+    for number, token in enumerate(yaml.scan(text, yaml.SafeLoader)):
+        if number > MOST:
+            raise BadRun(f"{where(path, token.start_mark)}: too many words for a config")
         depth += isinstance(token, starts) - isinstance(token, ends)
         if depth > DEEPEST:
             raise BadRun(f"{where(path, token.start_mark)}: too deep")

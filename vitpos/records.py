@@ -14,12 +14,14 @@ from vitpos import identities
 from vitpos.durable import read_json
 from vitpos.errors import BadRun, Problem
 from vitpos.probes import results
+from vitpos.received import opened
 from vitpos.runs import RunFolder, present
 
 STATUSES = (
     *("finished", "running", "paused", "interrupted", "stopped", "failed", "diverged", "damaged"),
 )
 MARKS = ("config.yaml", "record.json", "summary.json")  # one of them makes a folder that of a run
+LONGEST = 500  # letters of the name of an arm
 LARGEST = 1e150  # of a number with statistics: its square is one, too
 
 
@@ -36,7 +38,7 @@ class Record:
     @property
     def arm(self) -> str:
         """The name of its arm."""
-        return str(self.record.get("arm") or self.path.name)
+        return str(self.record.get("arm") or self.path.name)[:LONGEST]
 
     @property
     def seed(self) -> int | None:
@@ -146,7 +148,7 @@ def state(path: Path, record: Mapping[str, Any], summary: Mapping[str, Any]) -> 
 def in_use(path: Path) -> bool:
     """Whether a process holds the lock of a run."""
     try:
-        with (path / "lock").open("rb") as file:
+        with opened(path / "lock") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -103,7 +103,9 @@ def end(folder: RunFolder, loop: Loop) -> Found:
     found: Found = {}
     saved = checkpoints.load(folder.checkpoints, lambda text: None)
     if saved is not None and saved[0] == loop.step:
-        odd = [name for name, tensor in loop.tensors().items() if not same(tensor, saved[1][name])]
+        with checkpoints.fitting(folder.path):
+            pairs_of = [(name, one, saved[1][name]) for name, one in loop.tensors().items()]
+        odd = [name for name, one, other in pairs_of if not same(one, other)]
         found |= {"weights": odd[:5]} if odd else {}
     test = loop.evaluate(loop.data.test)
     before = (folder.summary() or {}).get("metrics", {})

@@ -34,6 +34,7 @@ from vitpos.durable import (
 )
 from vitpos.errors import BadRun, Locked, Problem
 from vitpos.plain_yaml import Document, read_yaml
+from vitpos.received import content, enclosed
 from vitpos.schema import Run
 from vitpos.typed import typed
 
@@ -77,6 +78,8 @@ class RunFolder:
     def run(self) -> Run:
         """The run as it was composed."""
         path = self.path / "config.yaml"
+        if path.is_symlink():  # what is wrong with it is shown, and it may be anybody's
+            raise BadRun(f"{path} is a link, not a file", "put a copy there instead")
         document, problems = read_yaml(path), list[Problem]()
         try:
             run = typed(Run, document.data, "", problems.append)
@@ -98,7 +101,8 @@ class RunFolder:
     def typed_in(self) -> list[str]:
         """What was typed; nothing if nobody knows."""
         try:
-            return (self.path / "overrides.txt").read_text("utf-8", errors="replace").splitlines()
+            text = content(self.path / "overrides.txt", links=False)  # any words, and shown
+            return text.decode("utf-8", errors="replace").splitlines()
         except OSError:
             return []
 
@@ -139,8 +143,10 @@ class RunFolder:
     def locked(self, note: Callable[[str], None] = silent) -> Iterator[None]:
         """Be the only process that writes here; the lock goes with the process.
 
-        Where there are no locks, that is said by `note`.
+        Where there are no locks, that is said by `note`. Raises `BadRun` where what is written
+        would go elsewhere.
         """
+        enclosed(self.path)
         with disk_errors(self.path / "lock"):
             file = (self.path / "lock").open("a+b", buffering=0)  # closing it writes nothing
         with file:

@@ -13,6 +13,7 @@ goes on without, and a file that is missing or damaged costs pictures and nothin
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,7 +117,10 @@ def read(run: Path) -> Found:
 
 def opened(path: Path) -> Snapshot:
     """One file; raises what is wrong with it."""
-    if path.stat().st_size > ONE:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("not a plain file")
+    if found.st_size > ONE:
         raise ValueError(f"no snapshot has more than {ONE} bytes")
     with safe_open(path, framework="np") as file:
         said: dict[str, Any] = json.loads((file.metadata() or {})[KEY])

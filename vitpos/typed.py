@@ -12,6 +12,7 @@ from vitpos.errors import Problem
 
 Report = Callable[[Problem], None]
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+FEW = 20  # names of which it is worth the time to say what might have been meant
 NUMERIC = {"at_least", "at_most", "above", "below", "multiple_of"}
 
 
@@ -42,8 +43,8 @@ def record(kind: Any, data: object, path: str, report: Report) -> Any:
         report(Problem(f"{path or 'the config'} = {data}: must hold named values"))
         return None
     known = {f.name: f for f in fields(kind)}
-    for name in data.keys() - known.keys():
-        near = get_close_matches(str(name), known, n=1)
+    for number, name in enumerate(name for name in data if name not in known):
+        near = get_close_matches(str(name)[:80], known, n=1) if number < FEW else []
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
         report(Problem(f"unknown key {join(path, name)}", hint))
     older = {name: f.metadata["absent"] for name, f in known.items() if "absent" in f.metadata}

@@ -14,6 +14,9 @@ from vitpos import seals
 from vitpos.durable import Lines, read_json
 from vitpos.errors import BadRun
 from vitpos.plain_yaml import read_yaml
+from vitpos.received import content
+
+LONGEST = 2**28  # bytes of all lines of a run
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def numbers(values: dict[str, Any]) -> dict[str, float | int]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return content(path, LONGEST, links=False).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise BadRun(f"cannot read `{path}`: {reason}", "is this the folder of a run?") from None

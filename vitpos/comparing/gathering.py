@@ -79,7 +79,7 @@ def source(path: Path) -> Source:
     """A plan from its file, which must lie where it was frozen: its runs are found from there."""
     if path.absolute().parent.name != frozen.FOLDER:
         raise BadRun(f"{path} is not in the folder {frozen.FOLDER} of a study")
-    document = read_json(path)
+    document = read_json(path, frozen.LARGEST)
     plan = frozen.thaw(path)
     created = document.get("created")
     return Source(plan, path, frozen.digest(plan), str(created or ""))

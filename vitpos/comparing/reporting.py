@@ -26,6 +26,7 @@ from vitpos.runs import place
 from vitpos.sweeps import frozen, progress, tuning
 from vitpos.sweeps.plan import Plan
 from vitpos.sweeps.studies import TYPED
+from vitpos.tables.markdown import escaped
 from vitpos.words import counted, seconds_words
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
@@ -40,13 +41,16 @@ def write_report(paths: Sequence[Path], allow: Sequence[str], output: Path | Non
     return path
 
 
+FACTS = ("name", "train", "validation", "test", "digest")  # of data
+
+
 def report(answer: Answer, table: str, paths: Sequence[Path]) -> str:
     """The whole page; `table` is the comparison in Markdown."""
     plan = planned(paths)
     runs = [run for row in answer.rows for run in row.runs]
     title = plan.study.name if plan else ", ".join(path.name for path in paths)
     parts = [
-        f"# {title}",
+        f"# {escaped(title)}",
         *asked(answer, plan),
         "## Result",
         table,
@@ -81,15 +85,16 @@ def asked(answer: Answer, plan: Plan | None) -> Iterator[str]:
         return
     design = plan.study.design
     runs = f"{counted(len(plan.study.arms), 'arm')} x {counted(design.seeds, 'seed')}"
-    yield f"**{design.question}** ({design.source})"
+    yield f"**{escaped(design.question)}** ({escaped(design.source)})"
     yield (
         f"Fixed before the first run (plan {answer.plan[:12]}): {runs}, {design.metric}"
         f" ({design.direction} is better),"
         f" alpha {design.alpha} for {counted(design.looks, 'look')}, differences of"
         f" {design.smallest_effect} and more of interest."
     )
-    yield from (f"Deviation: {text}." for text in answer.deviations)
-    yield from (f"Left out: {name}: {why}." for name, why in plan.study.without.items())
+    yield from (f"Deviation: {escaped(text)}." for text in answer.deviations)
+    left_out = plan.study.without.items()
+    yield from (f"Left out: {escaped(f'{name}: {why}')}." for name, why in left_out)
 
 
 def trained(runs: Sequence[Record]) -> Iterator[str]:
@@ -134,18 +139,19 @@ def data(runs: Sequence[Record]) -> Iterator[str]:
         facts = part(run.record, "data")
         if facts and facts.get("digest") not in seen:
             seen.append(facts.get("digest"))
+            told = {key: escaped(str(facts.get(key))) for key in FACTS}
             yield (
-                f"{facts.get('name')}: {facts.get('train')} images to learn from,"
-                f" {facts.get('validation')} held out of them for every choice,"
-                f" {facts.get('test')} for the test, read once per run, after the last epoch;"
-                f" sha256 {facts.get('digest')}."
+                f"{told['name']}: {told['train']} images to learn from,"
+                f" {told['validation']} held out of them for every choice,"
+                f" {told['test']} for the test, read once per run, after the last epoch;"
+                f" sha256 {told['digest']}."
             )
 
 
 def compute(runs: Sequence[Record]) -> Iterator[str]:
     """On what, and for how long, what failed or was cut short included."""
     machines = sorted({machine(run) for run in runs})
-    yield f"Machine: {'; '.join(machines)}."
+    yield f"Machine: {escaped('; '.join(machines))}."
     total = sum(map(seconds, runs))
     rest = sum(seconds(run) for run in runs if run.status != "finished")
     yield (
@@ -156,7 +162,7 @@ def compute(runs: Sequence[Record]) -> Iterator[str]:
     most = max((value for value in memory if value is not None), default=None)
     if most is not None:
         yield f"No run needed more than {most / 2**30:.2f} GiB of memory."
-    yield f"Software: {'; '.join(sorted({software(run) for run in runs}))}."
+    yield f"Software: {escaped('; '.join(sorted({software(run) for run in runs})))}."
 
 
 def tuned(plan: Plan | None) -> Iterator[str]:
@@ -192,14 +198,22 @@ def software(run: Record) -> str:
     return ", ".join(f"{name} {version}" for name, version in names.items() if version)
 
 
+def typed_again(question: str) -> str:
+    """The words of a grid, none of which a shell takes for more than a word."""
+    try:
+        return shlex.join(shlex.split(question))
+    except ValueError:  # a quote that does not end
+        return shlex.quote(question)
+
+
 def commands(plan: Plan | None, paths: Sequence[Path]) -> list[str]:
     """What to type for the same."""
     where = shlex.join(map(str, paths))
     if plan is None:
         return [f"vitpos rerun {where}/RUN   # for each", f"vitpos compare {where}"]
-    words = f"study={plan.study.name}"
+    words = shlex.quote(f"study={plan.study.name}")
     if plan.study.design.source == TYPED:
-        words = plan.study.design.question
+        words = typed_again(plan.study.design.question)
     return [
         f"vitpos sweep {words}",
         f"vitpos resume {where}   # what is missing of the frozen plan",

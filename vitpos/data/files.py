@@ -12,6 +12,7 @@ from vitpos.data import folder
 from vitpos.data.known import Known, known
 from vitpos.errors import BadData, BadInput
 from vitpos.hints import command
+from vitpos.received import opened
 from vitpos.schema import Dataset
 
 
@@ -100,7 +101,7 @@ def present(name: str, facts: Known, where: Path) -> None:
         raise BadData(f"{name}: not found in {home}: {missing[0]}{more}", remedy(name, facts))
     for file in facts.files:
         try:
-            (home / file).open("rb").close()
+            opened(home / file).close()
         except OSError as error:
             raise unreadable(name, home / file, error) from error
 
@@ -122,7 +123,7 @@ def verify(name: str, where: Path) -> None:
 def fingerprint(name: str, path: Path, algorithm: str) -> str:
     """The digest of one file, in hexadecimal."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return hashlib.file_digest(
                 file, lambda: hashlib.new(algorithm, usedforsecurity=False)
             ).hexdigest()

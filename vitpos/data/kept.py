@@ -4,6 +4,7 @@ Anything wrong with such a file only means that the images are decoded again.
 """
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from safetensors.numpy import save_file
 
 from vitpos.data.files import cache
 from vitpos.data.folder import Image
+
+LARGEST_HEAD = 2**16  # bytes of a file beside its pixels
 
 
 def place(name: str) -> Path:
@@ -39,7 +42,10 @@ def key(root: Path, images: Sequence[Image], size: int, channels: int) -> str:
 def recall(name: str, shape: tuple[int, ...]) -> np.ndarray | None:
     """The kept pixels, or None if there are none or they are not what was written."""
     try:
-        with safe_open(place(name), framework="numpy") as file:
+        path = place(name)
+        if not path.is_file() or path.stat().st_size > LARGEST_HEAD + math.prod(shape):
+            return None
+        with safe_open(path, framework="numpy") as file:
             digest = (file.metadata() or {}).get("sha256")
             found = file.get_tensor("pixels")
     except (OSError, SafetensorError, ValueError):

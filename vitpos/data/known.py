@@ -1,4 +1,4 @@
-"""What the data sets of torchvision are when their files are whole: digests, counts, sizes."""
+"""What known data sets are when their files are whole: digests, counts, sizes; where they are."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,21 @@ class Known:
     size: int
     channels: int
     classes: int
+    mirrors: tuple[str, ...]  # addresses of folders, of which the first that works is used
+    archive: str = ""  # of all files; without one each lies there by itself, as NAME.gz
+    sha256: str = ""  # of the archive
+
+    @property
+    def image_bytes(self) -> int:
+        """Of one image, unpacked."""
+        return self.channels * self.size**2
+
+    def largest(self, file: str) -> int:
+        """Bytes that a file, or with no name all of them together, cannot exceed."""
+        if self.archive:
+            return (self.train + self.test) * (self.image_bytes + 256) + 2**20
+        count = self.train if file.startswith("train") else self.test
+        return 64 + count * (self.image_bytes if "images" in file else 1)
 
 
 def idx(*digests: str) -> dict[str, str]:
@@ -26,9 +41,11 @@ def idx(*digests: str) -> dict[str, str]:
     return {f"{name}-ubyte": digest for name, digest in zip(names, digests, strict=True)}
 
 
+CIFAR = ("https://www.cs.toronto.edu/~kriz/",)
+
 # The IDX files have no digest in torchvision: these were computed from the original files.
-# CIFAR's are those of torchvision. MD5 is enough against damage, and against an attacker too: who
-# wants another file with the digest of a given one needs a second preimage, not a collision.
+# CIFAR's are those of torchvision, for who has the files only; what is downloaded is held against
+# the SHA-256 of the archive first, and the files are read as data in any case (`batches`).
 KNOWN: dict[str, Known] = {
     "mnist": Known(
         reader="MNIST",
@@ -45,6 +62,7 @@ KNOWN: dict[str, Known] = {
         size=28,
         channels=1,
         classes=10,
+        mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/",),
     ),
     "fashion_mnist": Known(
         reader="FashionMNIST",
@@ -61,6 +79,7 @@ KNOWN: dict[str, Known] = {
         size=28,
         channels=1,
         classes=10,
+        mirrors=("https://fashion-mnist.s3.eu-central-1.amazonaws.com/",),
     ),
     "cifar10": Known(
         reader="CIFAR10",
@@ -80,6 +99,9 @@ KNOWN: dict[str, Known] = {
         size=32,
         channels=3,
         classes=10,
+        mirrors=CIFAR,
+        archive="cifar-10-python.tar.gz",
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     ),
     "cifar100": Known(
         reader="CIFAR100",
@@ -95,6 +117,9 @@ KNOWN: dict[str, Known] = {
         size=32,
         channels=3,
         classes=100,
+        mirrors=CIFAR,
+        archive="cifar-100-python.tar.gz",
+        sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
     ),
 }
 

@@ -12,12 +12,11 @@ here are not those of MNIST: accuracies on `mnist5k` and on `mnist` are not to b
 """
 
 import hashlib
-import io
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from vitpos.arrays import unpacked
 from vitpos.data.samples import Samples
 from vitpos.errors import BadData
 
@@ -39,8 +38,8 @@ def read() -> tuple[Samples, Samples, Samples]:
             f"not {SHA256[:12]}",
             REINSTALL,
         )
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        pixels, labels, split = (torch.from_numpy(arrays[k]) for k in ("images", "labels", "split"))
+    arrays = unpacked(content)
+    pixels, labels, split = (torch.from_numpy(arrays[k]) for k in ("images", "labels", "split"))
     everything = Samples(pixels[:, None], labels.long())
     return everything.take(split == 0), everything.take(split == 1), everything.take(split == 2)
 

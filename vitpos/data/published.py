@@ -1,12 +1,12 @@
-"""Data sets that torchvision reads. Each file is compared with its digest before it is opened."""
+"""Data sets that everybody knows. Each file is compared with its digest before it is opened."""
 
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from vitpos.data import files
+from vitpos.data import batches, files
 from vitpos.data.known import Known, known
 from vitpos.data.samples import Samples
 from vitpos.data.vision import torchvision
@@ -20,12 +20,12 @@ def read(name: str, where: Path) -> tuple[Samples, Samples, tuple[str, ...]]:
     """
     facts = known(name)
     files.verify(name, where)
-    reader = idx if facts.folder.endswith("raw") else batches
+    reader = idx if facts.folder.endswith("raw") else cifar
     try:
         train, test, classes = reader(facts, where)
     except (UserError, MemoryError):
         raise
-    except Exception as error:  # torchvision leaves a strange file to whatever stumbles over it
+    except Exception as error:  # a strange file is left to whatever stumbles over it
         reason = f"{type(error).__name__}: {error}"
         raise BadData(
             f"{name}: {where / facts.folder} is not in its format: {reason}",
@@ -52,32 +52,22 @@ def idx(facts: Known, where: Path) -> tuple[Samples, Samples, tuple[str, ...]]:
     return part("train"), part("t10k"), tuple(name.partition(" - ")[0] for name in names)
 
 
-def batches(facts: Known, where: Path) -> tuple[Samples, Samples, tuple[str, ...]]:
-    """The batch files of CIFAR.
+def cifar(facts: Known, where: Path) -> tuple[Samples, Samples, tuple[str, ...]]:
+    """The batch files of CIFAR; the last one names the classes."""
+    fine = "fine_" if facts.classes == 100 else ""
+    *names, meta = facts.files
+    shape = (-1, facts.channels, facts.size, facts.size)
 
-    They are pickles: torchvision compares digests once more, with ours, before it opens them.
-    """
-    base = getattr(torchvision().datasets, facts.reader)
-    digests = facts.files
-    pinned = type(
-        "Pinned",
-        (base,),
-        {
-            "train_list": [[name, digests[name]] for name, _ in base.train_list],
-            "test_list": [[name, digests[name]] for name, _ in base.test_list],
-            "meta": {**base.meta, "md5": digests[base.meta["filename"]]},
-        },
-    )
-    with warnings.catch_warnings():  # numpy 2.4.0 to 2.4.4 warn of pickles that old (numpy #31177)
-        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-        parts = [pinned(where, train=train) for train in (True, False)]
-    train, test = (
-        Samples(
-            torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets)
-        )
-        for part in parts
-    )
-    return train, test, tuple(parts[0].classes)
+    def part(chosen: Sequence[str]) -> Samples:
+        found = [batches.read(where / facts.folder / name, facts) for name in chosen]
+        pixels = np.concatenate([batches.array(one["data"]) for one in found]).reshape(shape)
+        labels = [label for one in found for label in batches.labels(one[f"{fine}labels"])]
+        return Samples(torch.from_numpy(pixels), torch.tensor(labels))
+
+    train = part([name for name in names if not name.startswith("test")])
+    test = part([name for name in names if name.startswith("test")])
+    classes = batches.read(where / facts.folder / meta, facts)[f"{fine}label_names"]
+    return train, test, tuple(map(str, classes))
 
 
 def check(name: str, facts: Known, part: str, count: int, samples: Samples) -> None:

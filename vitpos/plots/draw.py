@@ -14,6 +14,7 @@ from vitpos.errors import BadInput
 from vitpos.plots import costs, files, fronts, lines, series, strips, style, tags
 from vitpos.plots.request import COSTS, TIMES, Result, Wanted
 from vitpos.plots.scene import Scene, axis, band, is_share, words
+from vitpos.received import unlinked
 
 AXES = {
     "epochs": "epochs",
@@ -42,6 +43,8 @@ def draw(answer: Answer, wanted: Wanted) -> Result:
     """Draw and write; raises `BadInput` if there is nothing to draw at all."""
     scene, paths, missing = Scene(answer), list[Path](), list[str]()
     folder = wanted.folder or scene.folder
+    if wanted.folder is None:
+        unlinked(folder)
     with style.styled():
         for kind in wanted.what:
             made = KINDS[kind](scene, wanted)

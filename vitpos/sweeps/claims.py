@@ -20,6 +20,7 @@ from typing import Any
 
 from vitpos.durable import disk_errors
 from vitpos.errors import Locked
+from vitpos.received import opened
 
 FOLDER = ".claims"
 LONGEST = 2**14  # bytes of what is told
@@ -96,7 +97,7 @@ def same(descriptor: int, path: Path) -> bool:
 def held(outputs: Path, identity: str) -> bool:
     """Whether a process has this run."""
     try:
-        with place(outputs, identity).open("rb") as file:
+        with opened(place(outputs, identity), links=False) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -108,7 +109,7 @@ def held(outputs: Path, identity: str) -> bool:
 def told(outputs: Path, identity: str) -> Mapping[str, Any]:
     """What the process that has it said last; nothing if there is none, or just while it writes."""
     try:
-        with place(outputs, identity).open("rb") as file:
+        with opened(place(outputs, identity), links=False) as file:
             found = json.loads(file.read(LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}

@@ -21,6 +21,7 @@ from typing import Any
 from vitpos import identities
 from vitpos.durable import Lines, disk_errors
 from vitpos.errors import Locked, NoResources
+from vitpos.received import opened
 from vitpos.runs import RunFolder, now, place
 from vitpos.sweeps import claims
 from vitpos.sweeps.plan import Member
@@ -61,7 +62,7 @@ def signal_name(number: int) -> str:
 def complaint(log: Path, start: int) -> str:
     """The last error that a log tells of, as one printable line; empty if there is none."""
     try:
-        with log.open("rb") as file:
+        with opened(log, links=False) as file:
             file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
             text = file.read().decode("utf-8", "replace")
     except OSError:

@@ -15,9 +15,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vitpos import __version__, config, identities
+from vitpos import __version__, checks, config, identities
 from vitpos.durable import disk_errors, make_folder, read_json, write_json
 from vitpos.errors import BadRun, Problem
+from vitpos.overrides import MOST
 from vitpos.runs import now, place
 from vitpos.schema import Dataset, Run
 from vitpos.sweeps import rules
@@ -27,6 +28,7 @@ from vitpos.typed import typed
 
 FORMAT = 1
 FOLDER = "plans"
+LARGEST = 2**26  # bytes of a plan, of ten thousand arms
 SECOND = 10**9  # nanoseconds; some disks know no less
 
 
@@ -102,11 +104,11 @@ def document(plan: Plan) -> dict[str, Any]:
 
 def thaw(path: Path) -> Plan:
     """The plan of a file, for runs that lie beside it; raises `BadRun` if it is damaged."""
-    data = read_json(path)
+    data = read_json(path, LARGEST)
     outputs = path.absolute().parents[2]
     try:
         plan = made(data, str(outputs), path)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadRun(f"{path} is damaged: {type(error).__name__} {error}") from error
     if digest(plan) != data.get("digest"):
         raise BadRun(f"{path} is damaged: it is not what was frozen")
@@ -116,22 +118,31 @@ def thaw(path: Path) -> Plan:
 def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
     """The plan that plain data tells of."""
     problems: list[Problem] = []
+    study = path.absolute().parents[1].name
     design = typed(Design, data["design"], "design", problems.append)
     arms, runs, words = [], [], []
     for item in data["arms"]:
         config_of = item["config"] | {"seed": 0, "outputs": outputs}
         run = typed(Run, config_of, f"arms.{item['name']}", problems.append)
         arms.append(Arm(item["name"], item["overrides"], item["baseline"]))
+        if run is not None:
+            problems += checks.names(run)
+            if run.study != study:
+                problems.append(Problem(f"study = {run.study}: the plan lies in that of {study}"))
         runs.append(run)
         words.append(tuple(item["words"]))
+    if not 0 < len(data["seeds"]) * len(data["arms"]) <= MOST:
+        raise BadRun(f"{path} is damaged: a sweep has 1 to {MOST:,} runs")
     seeds = typed(list[int], data["seeds"], "seeds", problems.append)
+    if not all(0 <= seed < 2**63 for seed in seeds):
+        problems.append(Problem("seeds: must be 0 to 2^63 - 1"))
     stopping = rules.stopping(data.get("stopping"), "stopping", problems.append)
     tuned = data.get("tuned")
     if not isinstance(tuned, dict | None):
         problems.append(Problem(f"tuned = {tuned}: must hold named values"))
     if problems or design is None:
         raise BadRun(f"{path} is damaged: {problems[0].message}")
-    study = Study(
+    frozen = Study(
         data["study"],
         design,
         tuple(arms),
@@ -143,23 +154,25 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         probes=tuple(data.get("probes", ())),
     )
     members = []
-    for seed in study.seeds:
+    for seed in frozen.seeds:
         for arm, run, typed_in in zip(arms, runs, words, strict=True):
             own = replace(run, seed=seed)
             identity = identities.identity(own)
-            members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
-    return Plan(study, tuple(members))
+            members.append(Member(frozen, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
+    if len({member.identity for member in members}) < len(members):
+        raise BadRun(f"{path} is damaged: two of its runs are the same")
+    return Plan(frozen, tuple(members))
 
 
 def created(path: Path) -> str:
     """When a plan was frozen; raises `BadRun`."""
-    return str(read_json(path).get("created") or "")
+    return str(read_json(path, LARGEST).get("created") or "")
 
 
 def datasets(path: Path) -> dict[str, Dataset]:
     """Those that a plan has for evaluations, by name, as they were when it was frozen."""
     problems: list[Problem] = []
-    said = read_json(path).get("datasets") or {}
+    said = read_json(path, LARGEST).get("datasets") or {}
     found = {name: typed(Dataset, data, name, problems.append) for name, data in said.items()}
     if problems:
         raise BadRun(f"{path} is damaged: {problems[0].message}")

@@ -12,6 +12,7 @@ from typing import Any
 from vitpos import overrides, plugins
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import BadInput, Locked, Problem, Unfinished
+from vitpos.received import unlinked
 from vitpos.runs import place
 from vitpos.sweeps import frozen, grids, progress, stock
 from vitpos.sweeps.labels import Axis, arm_name
@@ -91,6 +92,7 @@ def bring_to_its_end(path: Path, number: int, member: Member) -> None:
     """Run a member in a process of its own, or wait for the one that has it."""
     where = place(member.run).expanduser().absolute()
     log = where.parent / "logs" / f"{where.name}.log"
+    unlinked(log.parent, log)
     with disk_errors(log):
         make_folder(log.parent)
     words = Task(path, number, log, 0, None).words()

@@ -11,6 +11,7 @@ from vitpos import identities, plugins, records
 from vitpos.durable import Lines
 from vitpos.errors import BadRun
 from vitpos.probes import results
+from vitpos.received import content
 from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.sweeps.plan import Member, Plan, spelled
@@ -56,7 +57,7 @@ def furthest(member: Member, paths: Iterable[Path]) -> Record | None:
     found: Record | None = None
     for path in paths:
         run = records.read(path)
-        if run.status in FURTHEST and identity(run) == member.identity:
+        if not path.is_symlink() and run.status in FURTHEST and identity(run) == member.identity:
             found = further(run, found or run)
     return found
 
@@ -64,7 +65,7 @@ def furthest(member: Member, paths: Iterable[Path]) -> Record | None:
 def may_be(path: Path, member: Member) -> bool:
     """Whether a folder may be that of a member, without reading all that it holds."""
     try:
-        return member.identity.encode() in (path / "record.json").read_bytes()
+        return member.identity.encode() in content(path / "record.json")
     except OSError:  # of a process that did not come so far
         return member.identity[:8] in path.name
 

@@ -23,11 +23,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from vitpos import config
 from vitpos.errors import BadInput, BadRun, Problem
+from vitpos.overrides import MOST
 from vitpos.plain_yaml import read_yaml
 from vitpos.probes import PROBES
 from vitpos.schema import value
@@ -146,6 +148,8 @@ def study(name: str, data: Any, report: Report) -> Study | None:
     choices |= named(parts["arms"], choices, report)
     against = compared(data.get("baseline"), list(choices), report)
     axes = [axis(key, item, report) for key, item in parts["grid"].items()]
+    if too_many([*axes, [*choices], range(design.seeds if design else 1)], "runs", report):
+        return None
     arms = tuple(crossed(parts["base"], axes, choices, against))
     for key in OURS:
         if any(key in arm.overrides for arm in arms):
@@ -160,6 +164,14 @@ def study(name: str, data: Any, report: Report) -> Study | None:
     without = {k: str(v) for k, v in parts["without"].items()}
     seeds = tuple(range(design.seeds))
     return Study(name, design, arms, without, then, seeds, stopping, tune, probes=probes)
+
+
+def too_many(choices: Sequence[Sequence[Any]], what: str, report: Report) -> bool:
+    """Whether all combinations of these are more than can be written down."""
+    count = prod(map(len, choices))
+    if count > MOST:
+        report(Problem(f"{count:,} {what}: at most {MOST:,}"))
+    return count > MOST
 
 
 def mapping(key: str, found: Any, report: Report) -> Options:
@@ -255,6 +267,8 @@ def evaluations(then: Options, report: Report) -> tuple[Options, ...]:
             if key == "image_size" and not (isinstance(one, int) and 0 < one <= 4096):
                 report(Problem(f"then.image_size = {one}: must be pixels, 1 to 4096"))
     pairs = [[(key, one) for one in values] for key, values in lists.items()]
+    if too_many(pairs, "evaluations of each run", report):
+        return ()
     return tuple(dict(chosen) for chosen in product(*pairs) if chosen)
 
 

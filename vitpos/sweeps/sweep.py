@@ -13,10 +13,11 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from vitpos import config, ranks
+from vitpos import config, plugins, ranks
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import Interrupted, UserError
+from vitpos.received import unlinked
 from vitpos.records import Record
 from vitpos.runs import place
 from vitpos.schema import Launching
@@ -33,6 +34,12 @@ from vitpos.sweeps.together import Share, Shared
 
 Launch = Callable[[Launching, Plan, Sequence[Record], Callable[[str], None]], Launcher]
 
+INSIDE = (
+    frozen.FOLDER,
+    "logs",
+    failures.JOURNAL,
+    halving.JOURNAL,
+)  # what is written in the folder of a study
 TICK = 0.1  # seconds
 AGAIN = 1.0  # seconds until a member that another process has is looked at again
 AT_ONCE = 3.0  # seconds to end that a member has after a second signal
@@ -57,6 +64,9 @@ def run(
     ranks.alone("a sweep")
     for dataset in plan.datasets():
         locate(dataset)  # what is missing is missing for all of them
+    for member in plan.members:
+        plugins.check(member.run.embedding)  # a plan may be a stranger's
+    unlinked(*(halving.folder(plan) / name for name in INSIDE))
     path, chosen = frozen.freeze(plan), options or config.launching([])[0]
     notes: list[str] = []
     onward = f"{again} --retry" if retry else again  # what was not reached failed all the same
@@ -201,6 +211,7 @@ class Sweep:
         first, *others = numbers
         where = place(self.plan.members[first].run).expanduser().absolute()
         log = where.parent / "logs" / f"{where.name}.log"
+        unlinked(log)
         with disk_errors(log):
             make_folder(log.parent)
         before = log.stat().st_size if log.exists() else 0

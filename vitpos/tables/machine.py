@@ -91,20 +91,7 @@ def json(sheet: Sheet, *, timings: bool) -> str:
         "notes": said["note"],
         "below": [{"kind": remark.kind, "text": remark.text} for remark in below],
     }
-    return numbered(json_text(data))
-
-
-def numbered(text: str) -> str:
-    """The same JSON, with what controls a terminal by its number."""
-    if text.replace("\n", "").isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else by_number(c) for c in text)
-
-
-def by_number(character: str) -> str:
-    """A character as JSON's escapes, of which one has 16 bits."""
-    bits = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{bits[i : i + 2].hex()}" for i in range(0, len(bits), 2))
+    return json_text(data)
 
 
 def facts(sheet: Sheet, row: Row, *, timings: bool) -> Facts:

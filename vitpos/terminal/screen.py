@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from vitpos.hints import command
-from vitpos.plain import silence
+from vitpos.plain import harmless, silence
 from vitpos.words import bytes_words, count_words, counted, others, seconds_words
 
 
@@ -22,7 +22,8 @@ class Terminal(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, or be silent from now on."""
         try:
-            super().print(*objects, **options)
+            safe = [harmless(one) if isinstance(one, str) else one for one in objects]
+            super().print(*safe, **options)
         except OSError:
             self.on_broken_pipe()
 
@@ -131,7 +132,7 @@ class Live(Plain):
     def work(self, done: int, total: int, what: str) -> None:
         """A bar of its own."""
         self.progress.start()
-        said = f"{what}: {done:,} of {total:,}"
+        said = harmless(f"{what}: {done:,} of {total:,}")
         self.progress.update(self.task, completed=done, total=total, said=said)
 
     def begin(self, folder: Path, facts: dict[str, Any]) -> None:

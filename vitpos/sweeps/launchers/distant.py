@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import vitpos
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import BadInput, NoResources, UserError
+from vitpos.received import unlinked
 from vitpos.records import Record, part
 from vitpos.schema import Cluster
 from vitpos.sweeps.attempts import SAVED
@@ -86,6 +87,7 @@ class Distant:
         stem = f"{self.task.plan.stem}-{self.task.number}-{secrets.token_hex(4)}"
         self.folder = jobs(self.task.plan) / stem
         self.begun, self.over_since = False, None
+        unlinked(self.folder.parent)
         with disk_errors(self.folder):
             make_folder(self.folder.parent)
             self.folder.mkdir(mode=0o700)
