@@ -90,8 +90,9 @@ class Slots:
         mask = self.masks[slot]
         place = os.environ | {PARENT: str(os.getpid())} | ({} if mask is None else {MASK: mask})
         with task.log.open("ab") as log:
-            log.write(f"--- {now()}\n".encode())
-            log.flush()
+            with suppress(OSError):  # on a full disk the member itself says so
+                log.write(f"--- {now()}\n".encode())
+                log.flush()
             forked = self.nursery and self.nursery.start(task.arguments(), place, task.log)
             if self.nursery and forked:
                 return Fork(self.nursery, forked)
