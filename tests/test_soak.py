@@ -39,9 +39,7 @@ def undisturbed(place: Place, early: int) -> tuple[float, list[int]]:
     return pace, [now - then for now, then in zip(last, first, strict=True)]
 
 
-def test_every_member_ends_once_whatever_happens(
-    tmp_path: Path, record_property: Tell
-) -> None:
+def test_every_member_ends_once_whatever_happens(tmp_path: Path, record_property: Tell) -> None:
     """A third of them killed, the disk full once, five restarts: nothing is lost, doubled or left.
 
     Tables, curves, weights, predictions and evaluations are those of a sweep that nothing happened
@@ -62,11 +60,14 @@ def test_every_member_ends_once_whatever_happens(
         wrong += differences(expected, outcome(torn.study))
         wrong += left_behind(torn.folder, torn.study, shared)
     wrong += left_behind(quiet.folder, quiet.study, shared)
-    figures = {"runs": quiet.count, **storm.told(), "members that nothing happened to": len(untouched)}
+    figures = {
+        "runs": quiet.count,
+        **storm.told(),
+        "members that nothing happened to": len(untouched),
+    }
     figures |= {"KiB more memory": grown[0] // 1024, "files more open": grown[1]}
     for name, figure in (figures | {"seconds in all": round(time.monotonic() - began)}).items():
         record_property(name, figure)
-        print(name, figure)
 
     assert not wrong, "\n".join(wrong)
     assert quiet.count == ARMS * seeds == len({name for name in expected if "weights" in name})

@@ -46,7 +46,7 @@ def resident(process: int) -> int:
 
 def opened(process: int) -> int:
     """How many files it has open."""
-    return len(os.listdir(f"/proc/{process}/fd"))
+    return len([*Path(f"/proc/{process}/fd").iterdir()])
 
 
 def shared_memory() -> set[str]:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import __version__, config, identities
-from vitpos.durable import make_folder, read_json, write_json
+from vitpos.durable import make_folder, read_json, sweep_temporary, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.runs import now, place
 from vitpos.schema import Dataset, Run
 from vitpos.sweeps import rules
+from vitpos.sweeps.failures import in_turn
 from vitpos.sweeps.plan import Member, Plan
 from vitpos.sweeps.studies import Arm, Design, Study
 from vitpos.typed import typed
@@ -59,7 +60,9 @@ def freeze(plan: Plan) -> Path:
     path = path / f"{digest(plan)[:12]}.json"
     if not path.exists():
         make_folder(path.parent)
-        write_json(path, document(plan))
+        with in_turn(path.parent):
+            sweep_temporary(path.parent)
+            write_json(path, document(plan))
     return path
 
 

@@ -83,8 +83,16 @@ def run(
         else:
             watch.begin(plan, states, 0)
             watch.end()
+    tidy(plan)
     conclude(plan, states, onward, stop.signal, budget)
     return folders(plan)
+
+
+def tidy(plan: Plan) -> None:
+    """Leave no claim behind that nobody has."""
+    for outputs in {member.run.outputs for member in plan.members}:
+        mine = (m.identity for m in plan.members if m.run.outputs == outputs)
+        claims.tidy(Path(outputs), mine)
 
 
 def is_open(state: State, *, retry: bool) -> bool:
