@@ -6,6 +6,7 @@ Such tests have the marker `torture`, and tell what they did by pytest's `record
 
 import json
 import platform
+import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from vitpos import __version__, machine
+from vitpos import machine
 
 Point = TypeVar("Point")
 whole = False  # `--torture` was asked for
@@ -32,34 +33,38 @@ def some(points: Sequence[Point], sample: int) -> list[Point]:
     return [points[round(i * last / (sample - 1))] for i in range(sample)]
 
 
+def share(points: Sequence[Point], part: int, parts: int) -> list[Point]:
+    """What falls to one of several processes: dealt at random, the same at all times."""
+    dealt = random.Random(0).sample(range(len(points)), len(points))
+    return [points[i] for i in sorted(dealt[part::parts])]
+
+
 class Figures:
-    """A plugin that writes down what the tests of the marker `torture` told of themselves."""
+    """A plugin that writes down what the tests of the marker `torture` told of themselves.
+
+    A file that is there keeps what it holds of other tests.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.began = path, time.strftime("%Y-%m-%d")
+        self.path = path
+        self.place = {
+            "date": time.strftime("%Y-%m-%d"),
+            "commit": machine.commit(),
+            "all of it": whole,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "system": platform.platform(),
+        }
         self.tests: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Keep what is told, of whichever process."""
         told = dict(report.user_properties)
         if report.when == "call" and told:
-            name = report.nodeid.removeprefix("tests/")
-            self.tests[name] = {
-                "outcome": report.outcome,
-                "seconds": round(report.duration, 1),
-                **told,
-            }
+            ended = {"outcome": report.outcome, "seconds": round(report.duration, 1)}
+            self.tests[report.nodeid.removeprefix("tests/")] = {**ended, **told, **self.place}
 
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
-        document = {
-            "date": self.began,
-            "vitpos": __version__,
-            "commit": machine.commit(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "system": platform.platform(),
-            "whole": whole,
-            "tests": dict(sorted(self.tests.items())),
-        }
-        self.path.write_text(json.dumps(document, indent=2) + "\n")
+        before = json.loads(self.path.read_text()) if self.path.exists() else {}
+        self.path.write_text(json.dumps(dict(sorted({**before, **self.tests}.items())), indent=2))

@@ -5,6 +5,7 @@ least two are kept, and a damaged one is passed over for the one before.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,7 @@ def save(folder: Path, step: int, tensors: Mapping[str, Tensor], identity: str) 
         make_folder(folder)
     content = safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        {"step": str(step), "identity": identity},
+        {"run": json.dumps({"identity": identity, "step": step})},  # several have no fixed order
     )
     name = f"step-{step:08d}.safetensors"
     digest = hashlib.sha256(content).hexdigest()

@@ -20,7 +20,8 @@ SIGINT = 2  # a shell says 128 more for a program that it ended
 def of(command: Callable[[], None]) -> int:
     """Run it; its exit code."""
     code = finished(command)
-    return finished(flush) or code
+    unheard_of = finished(flush)
+    return code or unheard_of
 
 
 def finished(command: Callable[[], None]) -> int:
@@ -88,9 +89,12 @@ def say(lines: list[str], code: int = 1) -> None:
         return
     with suppress(UserError, SystemExit):
         flush()
-    for line in lines:
-        sys.stderr.write(f"{printable(line)}\n")
-    sys.stderr.flush()
+    try:
+        for line in lines:
+            sys.stderr.write(f"{printable(line)}\n")
+        sys.stderr.flush()
+    except OSError:  # the terminal was closed: the exit code is all that is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def printable(line: str, longest: int = 600) -> str:

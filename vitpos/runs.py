@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from vitpos import checks, config, identities
 from vitpos.durable import (
@@ -133,13 +133,12 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Be the only process that writes here; the lock goes with the process."""
         with disk_errors(self.path / "lock"):
-            file = (self.path / "lock").open("a+")
+            file = (self.path / "lock").open("a+b", buffering=0)  # closing it writes nothing
         with file:
             hold(file, self.path)
             with disk_errors(self.path / "lock"):
                 file.truncate(0)
-                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n")
-                file.flush()
+                file.write(f"process {os.getpid()} on {platform.node()} since {now()}\n".encode())
             for folder in (self.path, self.checkpoints, self.path / "positions"):
                 sweep_temporary(folder)
             yield
@@ -182,7 +181,7 @@ def is_begun(path: Path) -> bool:
     return not names <= {"lock", "overrides.txt"}
 
 
-def hold(file: TextIO, path: Path, patience: int = 10) -> None:
+def hold(file: io.FileIO, path: Path, patience: int = 10) -> None:
     """Take the lock of a run; raises `Locked` if another process keeps it.
 
     Who only looks whether a run is in use holds it for an instant, so it is tried more than once.
@@ -200,11 +199,11 @@ def hold(file: TextIO, path: Path, patience: int = 10) -> None:
             return
 
 
-def holder(file: TextIO) -> str:
+def holder(file: io.FileIO) -> str:
     """Who holds a lock, as it wrote into the file."""
     with suppress(OSError, UnicodeDecodeError):
         file.seek(0)
-        return file.read(200).strip() or "another process"
+        return file.read(200).decode().strip() or "another process"
     return "another process"
 
 
