@@ -100,7 +100,10 @@ def test_the_others_finish(place):
 
     assert (done.returncode, left.returncode, again.returncode) == (7, 7, 0), again.stderr
     assert {arm: run.status for arm, run in before.items()} == {
-        **dict.fromkeys(BAD, "failed"), **dict.fromkeys(FINE, "finished"), "diverges": "diverged"}  # fmt: skip
+        **dict.fromkeys(BAD, "failed"),
+        **dict.fromkeys(FINE, "finished"),
+        "diverges": "diverged",
+    }
     assert told == {
         "raises": "ValueError: in the middle",
         "SIGKILL": "killed (SIGKILL, out of memory?)",
