@@ -82,6 +82,8 @@ class Place:
     seeds: int
 
     def __post_init__(self) -> None:
+        # of its own, so that whoever edits or commits meanwhile changes nothing
+        shutil.copytree(Path(vitpos.__file__).parent, self.folder / "vitpos")
         shutil.copytree(config.folder(), self.folder / "configs")
         text = STUDY.format(seeds=self.seeds)
         (self.folder / "configs" / "study" / f"{NAME}.yaml").write_text(text)
@@ -138,7 +140,7 @@ class Terminal:
         """One that runs `vitpos ...`; its temporary files have a folder of their own."""
         place = {
             "VITPOS_CONFIGS": str(folder / "configs"),
-            "PYTHONPATH": str(Path(vitpos.__file__).parents[1]),
+            "PYTHONPATH": str(folder),
             "TMPDIR": str(folder / "tmp"),
             "TERM": "xterm-256color",
         }

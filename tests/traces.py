@@ -10,6 +10,7 @@ from pathlib import Path
 from vitpos.sweeps import claims
 
 SHARED = Path("/dev/shm")
+CACHE = "torchinductor_"  # a folder that PyTorch makes for itself when it is imported
 
 
 def children(process: int) -> list[int]:
@@ -69,7 +70,8 @@ def left_behind(folder: Path, study: Path, shared: set[str]) -> Iterator[str]:
     yield from (f"shared memory {n}" for n in shared_memory() - shared if not is_mapped(n))
     yield from (f"claim {path.name}" for path in study.parent.glob(f"{claims.FOLDER}/*"))
     yield from (str(path) for path in folder.rglob(".*.tmp"))
-    yield from (str(path) for path in (folder / "tmp").iterdir())
+    temporary = (path for path in (folder / "tmp").iterdir() if not path.name.startswith(CACHE))
+    yield from map(str, temporary)
     for path in folder.rglob("*"):
         if path.is_socket() or path.is_fifo():
             yield f"socket {path}"
