@@ -78,8 +78,8 @@ def left_behind(folder: Path, study: Path, shared: set[str]) -> Iterator[str]:
         elif path.name == "lock" and is_locked(path):
             yield f"lock {path}"
     for path in study.iterdir():
-        usual = path.name in ("journal.jsonl", "logs", "plans")
-        if not usual and not (path / "summary.json").is_file():
+        usual = path.name in ("logs", "plans")
+        if path.is_dir() and not usual and not (path / "summary.json").is_file():
             yield f"folder {path}"
 
 
