@@ -49,6 +49,7 @@ class Storm:
             terminal = self.place.start(resume=session > 0 and session % 2 == 0)
             try:
                 if self.endure(terminal, share, fill=session == 2):
+                    self.touched |= self.held()
                     end(terminal, ways[0])
                     terminal.wait(ENDS[ways[0]])
                     self.restarts.append(ways.pop(0))
