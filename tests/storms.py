@@ -19,6 +19,7 @@ from vitpos.sweeps import claims
 
 KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)
 ENDS = {"SIGKILL": -9, "Ctrl-C": 130, "SIGTERM": 143, "SIGHUP": 129, "terminal closed": 129}
+EAGER = 0.85  # of the members that begin, until a third of all was killed
 FULL = 1.0  # seconds that the disk is
 
 
@@ -92,8 +93,8 @@ class Storm:
         for identity, process in self.claimed():
             if process not in self.seen:
                 self.seen.add(process)
-                if self.wanted() and self.dice.random() < 0.6:
-                    at = now + self.dice.uniform(0, self.pace)
+                if self.wanted() and self.dice.random() < EAGER:
+                    at = now + self.dice.uniform(0, self.pace / 2)  # ends of processes are long
                     self.due.append((at, process, identity))
         for due in [due for due in self.due if due[0] <= now]:
             self.due.remove(due)
