@@ -43,13 +43,14 @@ class Storm:
         ways = list(ENDS)
         self.dice.shuffle(ways)
         most = 4 * len(ways)  # sessions: one in which nothing is left to do ends by itself
-        share = max(2, self.place.count // (len(ways) + 2))
+        share = max(1, self.place.count // (len(ways) + 4))  # some are left for a last storm
         for session in range(most):
-            if not ways:
+            if not (ways or self.wanted()):
                 return
             terminal = self.place.start(resume=session > 0 and session % 2 == 0)
             try:
-                if self.endure(terminal, share, fill=session == 2):
+                most_ends = share if ways else 10 * self.place.count
+                if self.endure(terminal, most_ends, fill=session == 2):
                     self.touched |= self.held()
                     end(terminal, ways[0])
                     terminal.wait(ENDS[ways[0]])
@@ -60,7 +61,7 @@ class Storm:
                 self.touched |= self.held()
                 terminal.process.kill()
                 terminal.close()
-        raise AssertionError(f"it never came to {ways}")
+        raise AssertionError(f"it never came to {ways}, or killed {len(self.hit)} only")
 
     def endure(self, terminal: Terminal, share: int, *, fill: bool) -> bool:
         """Until so many more members are over, on this sweep; False if it was over before."""

@@ -46,7 +46,7 @@ def test_every_member_ends_once_whatever_happens(tmp_path: Path, record_property
     to, and the sweep itself does not grow.
     """
     began, shared = time.monotonic(), shared_memory()
-    seeds = amounts.amount(3, 50)
+    seeds = amounts.amount(4, 50)
     quiet = Place(tmp_path / "quiet", seeds)
     pace, grown = undisturbed(quiet, amounts.amount(4, 20))
     expected = outcome(quiet.study)
