@@ -256,6 +256,8 @@ def miscounted(place: Place, untouched: set[str]) -> list[str]:
         once = run.record["identity"] in untouched
         if not 1 <= len(attempts) <= starts or (once and len(attempts) != 1):
             wrong.append(f"{run.path.name}: {len(attempts)} attempts in {starts} starts")
+        if run.record["status"] != "finished" or attempts[-1].get("status") != "finished":
+            wrong.append(f"{run.path.name}: its record does not say that it is finished")
         if steps != sorted(steps) or steps[0]:
             wrong.append(f"{run.path.name}: went on from {steps}")
     return wrong
