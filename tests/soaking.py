@@ -35,7 +35,7 @@ base:
   training: smoke
   training.limit: 64
   training.batch_size: 16
-  training.epochs: 3
+  training.epochs: 6
   training.checkpoint_seconds: 0
   backbone.depth: 1
   backbone.dim: 8

@@ -95,7 +95,7 @@ class Storm:
             if process not in self.seen:
                 self.seen.add(process)
                 if self.wanted() and self.dice.random() < EAGER:
-                    at = now + self.dice.uniform(0, self.pace / 2)  # ends of processes are long
+                    at = now + self.dice.uniform(0, self.pace / 5)  # ends of processes are long
                     self.due.append((at, process, identity))
         for due in [due for due in self.due if due[0] <= now]:
             self.due.remove(due)
