@@ -22,6 +22,7 @@ from vitpos.sweeps import claims
 
 HERE = Path(__file__).parent
 BAD = ("hangs", "raises", "SIGKILL", "SIGSEGV", "diverges", "unbuilt")
+FINE = ("none", "learned1d", "learned2d", "sincos1d", "sincos2d", "rope1d", "rope2d")
 LONGEST = 500  # seconds that a sweep may take on a machine that has other things to do
 pytestmark = pytest.mark.slow
 
@@ -78,9 +79,13 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def test_the_others_finish(place):
-    """Each that comes to a bad end is recorded as such; --retry runs exactly these, to the end."""
+    """Seven finish beside five that each come to another end, and one that cannot be built.
+
+    What happened is recorded; --retry runs exactly these six, to the end.
+    """
     faults = {kind: {"embedding": "fault", "embedding.fault.kind": kind} for kind in BAD}
-    place.study(arms={"fine": {"embedding": "none"}, **faults}, baseline="fine", seeds=1)
+    fine = {name: {"embedding": name} for name in FINE}
+    place.study(arms={**fine, **faults}, baseline="none", seeds=1)
     limits = ("launcher.silent_seconds=10", "launcher.grace_seconds=1")
     plugin = ("--plugin", "faulty")
     done = run(*place.words(*limits), *plugin)
@@ -95,7 +100,10 @@ def test_the_others_finish(place):
 
     assert (done.returncode, left.returncode, again.returncode) == (7, 7, 0), again.stderr
     assert {arm: run.status for arm, run in before.items()} == {
-        **dict.fromkeys(BAD, "failed"), "fine": "finished", "diverges": "diverged"}  # fmt: skip
+        **dict.fromkeys(BAD, "failed"),
+        **dict.fromkeys(FINE, "finished"),
+        "diverges": "diverged",
+    }
     assert told == {
         "raises": "ValueError: in the middle",
         "SIGKILL": "killed (SIGKILL, out of memory?)",
@@ -104,10 +112,10 @@ def test_the_others_finish(place):
         "unbuilt": told["unbuilt"],
     }
     assert "cannot be built" in told["unbuilt"]
-    assert "6 of 7 runs failed: " in done.stderr
+    assert "6 of 13 runs failed: " in done.stderr
     assert {run.status for run in after.values()} == {"finished"}
-    assert len(place.runs()) == 7
-    assert lines == dict.fromkeys(BAD, 2) | {"fine": 1}
+    assert len(place.runs()) == 13
+    assert lines == dict.fromkeys(BAD, 2) | dict.fromkeys(FINE, 1)
     assert after["SIGKILL"].record["attempts"][-1]["from_step"] == 4
     assert after["SIGKILL"].record["failure"] is None
 

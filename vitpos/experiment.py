@@ -230,6 +230,8 @@ def perform(
         error.add_note(f"{IN_RUN}{folder.path}")
         raise
     close("finished")
+    for text in history.trouble():
+        show.note(text)
     show.end(folder.path, summary)
 
 

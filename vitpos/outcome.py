@@ -22,7 +22,8 @@ SIGINT = 2  # a shell says 128 more for a program that it ended
 def of(command: Callable[[], None]) -> int:
     """Run it; its exit code."""
     code = finished(command)
-    return finished(flush) or code
+    unheard_of = finished(flush)
+    return code or unheard_of
 
 
 def finished(command: Callable[[], None]) -> int:

@@ -18,6 +18,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,18 @@ class RunFolder:
         study = where.parent
         with disk_errors(study):
             make_folder(study)
-            folder = cls(new_folder(study, where.name))
-            sync_folder(study)
         typed_in = "".join(f"{word}\n" for word in overrides)
-        with folder.locked():
-            write(folder.path / "overrides.txt", typed_in.encode())
-            write(folder.path / "config.yaml", seals.yaml(config.dump(run)))
-        return folder
+        for number in count(1):
+            with disk_errors(study):
+                folder = cls(new_folder(study, where.name, number))
+                sync_folder(study)
+            with suppress(Locked), folder.locked():  # else somebody makes it his at this moment
+                if is_begun(folder.path):
+                    continue
+                write(folder.path / "overrides.txt", typed_in.encode())
+                write(folder.path / "config.yaml", seals.yaml(config.dump(run)))
+                return folder
+        raise AssertionError("there is no last number")
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -185,17 +191,27 @@ def place(run: Run) -> Path:
     return Path(run.outputs) / run.study / name
 
 
-def new_folder(parent: Path, name: str) -> Path:
-    """A folder that was not there before, also when others try the same name now."""
-    number = 1
+def new_folder(parent: Path, name: str, number: int = 1) -> Path:
+    """A folder that was not there before, or one of a process that was killed before its config."""
     while True:
         path = parent / (name if number == 1 else f"{name}-{number}")
         try:
             path.mkdir()
         except FileExistsError:
+            if not is_begun(path):
+                return path
             number += 1
         else:
             return path
+
+
+def is_begun(path: Path) -> bool:
+    """Whether there is more than a process leaves that ends before its config is written."""
+    try:
+        names = {entry.name for entry in path.iterdir() if not entry.name.endswith(".tmp")}
+    except OSError:  # somebody else's, or no folder
+        return True
+    return not names <= {"lock", "overrides.txt"}
 
 
 def hold(file: io.FileIO, path: Path, patience: int = 10) -> bool:

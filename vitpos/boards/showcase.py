@@ -12,7 +12,7 @@ import torch
 from vitpos import config, identities, pictures, reach
 from vitpos.boards.board import Board, Status, final
 from vitpos.boards.columns import hparams
-from vitpos.errors import NoResources
+from vitpos.errors import NoResources, UserError
 from vitpos.probes import attention
 from vitpos.probes.asking import no_classes
 from vitpos.probes.subject import Subject
@@ -65,8 +65,9 @@ class Showcase:
             if facts is None:
                 return
             reach.keep(self.folder.path, facts)
-        except NoResources as error:
-            self.trouble.append(f"no attention distances: {error}")
+        except Exception as error:  # a view: whatever it is, the run is finished
+            said = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            self.trouble.append(f"no attention distances: {said}")
             return
         self.board.record({"step": self.loop.step, **reach.scalars(facts)})
 

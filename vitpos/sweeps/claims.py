@@ -13,13 +13,13 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from vitpos.durable import disk_errors
-from vitpos.errors import Locked
+from vitpos.errors import Locked, UserError
 from vitpos.received import opened
 
 FOLDER = ".claims"
@@ -84,6 +84,14 @@ def taken(path: Path) -> tuple[int, bool]:
     who = told(path.parents[1], path.name)
     process = f"process {who.get('process')} on {who.get('host')}" if who else "another process"
     raise Locked(f"{process} has this run: {who.get('path', path.name[:8])}")
+
+
+def tidy(outputs: Path, identities: Iterable[str]) -> None:
+    """Remove what killed processes left of their claims on these runs."""
+    for identity in identities:
+        if place(outputs, identity).exists():
+            with suppress(UserError), claimed(outputs, identity):
+                pass  # who has it takes it away at the end
 
 
 def same(descriptor: int, path: Path) -> bool:

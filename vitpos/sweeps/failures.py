@@ -20,7 +20,7 @@ from typing import Any
 
 from vitpos import identities
 from vitpos.durable import Lines, disk_errors
-from vitpos.errors import Locked, NoResources
+from vitpos.errors import Locked, NoResources, UserError
 from vitpos.received import opened
 from vitpos.runs import RunFolder, now, place
 from vitpos.sweeps import claims
@@ -96,6 +96,22 @@ def written(folder: RunFolder, member: Member, found: Failure) -> Path:
         facts |= {"attempts": attempts, "status": "failed", "failure": asdict(found)}
         folder.update(**facts)
     return folder.path
+
+
+def settle(path: Path) -> None:
+    """Finish the record of a run whose process was killed when only that was still to write.
+
+    Its summary is there, so nobody would go on with it, nor remove what a write left beside it.
+    """
+    folder = RunFolder(path)
+    with suppress(UserError), folder.locked():
+        facts = folder.record()
+        if facts.get("status") == "finished":
+            return
+        attempts = [*facts["attempts"]]
+        if attempts:
+            attempts[-1] = attempts[-1] | {"ended": now(), "status": "finished"}
+        folder.update(attempts=attempts, status="finished")
 
 
 def unborn(member: Member) -> dict[str, Any]:

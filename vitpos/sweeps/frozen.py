@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from vitpos import __version__, checks, config, identities
-from vitpos.durable import disk_errors, make_folder, read_json, write_json
+from vitpos.durable import disk_errors, make_folder, read_json, sweep_temporary, write_json
 from vitpos.errors import BadRun, Problem
 from vitpos.overrides import MOST
 from vitpos.runs import now, place
 from vitpos.schema import Dataset, Run
 from vitpos.sweeps import rules
+from vitpos.sweeps.failures import in_turn
 from vitpos.sweeps.plan import Member, Plan
 from vitpos.sweeps.studies import Arm, Design, Study
 from vitpos.typed import typed
@@ -64,11 +65,13 @@ def freeze(plan: Plan) -> Path:
     if not path.exists():
         with disk_errors(path.parent):
             make_folder(path.parent)
-        before = [other.stat().st_mtime_ns for other in plans(path.parents[1])]
-        write_json(path, document(plan))
-        last = max(before, default=0)
-        if path.stat().st_mtime_ns <= last:  # the clock was set back
-            os.utime(path, ns=(last + SECOND, last + SECOND))
+        with in_turn(path.parent):
+            sweep_temporary(path.parent)
+            before = [other.stat().st_mtime_ns for other in plans(path.parents[1])]
+            write_json(path, document(plan))
+            last = max(before, default=0)
+            if path.stat().st_mtime_ns <= last:  # the clock was set back
+                os.utime(path, ns=(last + SECOND, last + SECOND))
     return path
 
 

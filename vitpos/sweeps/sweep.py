@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from vitpos import config, plugins, ranks
+from vitpos import config, plugins, ranks, records
 from vitpos.data.files import locate
 from vitpos.durable import disk_errors, make_folder
 from vitpos.errors import Interrupted, UserError
@@ -93,8 +93,19 @@ def run(
         else:
             watch.begin(plan, states, 0)
             watch.end()
+    tidy(plan, states)
     conclude(plan, states, onward, stop.signal, budget)
     return folders(plan)
+
+
+def tidy(plan: Plan, states: Sequence[State]) -> None:
+    """Finish what killed processes left half done of runs that are finished, and of claims."""
+    for path in [state.path for state in states if state.kind == "finished"]:
+        if path is not None and records.read(path).record.get("status") != "finished":
+            failures.settle(path)
+    for outputs in {member.run.outputs for member in plan.members}:
+        mine = (m.identity for m in plan.members if m.run.outputs == outputs)
+        claims.tidy(Path(outputs), mine)
 
 
 def is_open(state: State, *, retry: bool) -> bool:

@@ -184,7 +184,8 @@ class Live(Plain):
     def begin(self, plan: Plan, states: Sequence[State], slots: int) -> None:
         """The board."""
         Quiet.begin(self, plan, states, slots)
-        self.live.start()
+        with self.unheard():
+            self.live.start()
         self.tick()
 
     def changed(self, tally: Tally, number: int, before: State) -> None:
@@ -207,7 +208,16 @@ class Live(Plain):
             return
         width, height = self.console.size
         style = Style(width, height, self.console.encoding.startswith("utf"))
-        self.live.update(Group(*drawn(self.tally, self.moment(), style)), refresh=True)
+        with self.unheard():
+            self.live.update(Group(*drawn(self.tally, self.moment(), style)), refresh=True)
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """Go on without a terminal that was closed."""
+        try:
+            yield
+        except OSError:
+            self.console.on_broken_pipe()
 
     def end(self) -> None:
         """The board stays as it is, with what to type next below."""
@@ -218,7 +228,8 @@ class Live(Plain):
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        self.live.stop()
+        with self.unheard():
+            self.live.stop()
 
 
 @contextmanager

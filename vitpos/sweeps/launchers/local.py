@@ -89,9 +89,9 @@ class Slots:
         task = replace(task, threads=task.threads or self.threads)
         mask = self.masks[slot]
         place = os.environ | {PARENT: str(os.getpid())} | ({} if mask is None else {MASK: mask})
-        with task.log.open("ab") as log:
-            log.write(f"--- {now()}\n".encode())
-            log.flush()
+        with task.log.open("ab", buffering=0) as log:
+            with suppress(OSError):  # a full disk: the member will say so
+                log.write(f"--- {now()}\n".encode())
             forked = self.nursery and self.nursery.start(task.arguments(), place, task.log)
             if self.nursery and forked:
                 return Fork(self.nursery, forked)
