@@ -155,7 +155,8 @@ def test_the_command_says_what_and_what_to_type(
     """Code 5, two lines, no traceback; then `vitpos resume` finishes the run."""
     words = ["train", *small_runs.TINY, *SHORT, f"outputs={tmp_path / 'outputs'}", "--quiet"]
     monkeypatch.setattr("sys.argv", ["vitpos", *words])
-    disk = Disk(tmp_path, Fault(90, code, lasting=lasting))
+    number = of_a_checkpoint(tmp_path)
+    disk = Disk(tmp_path, Fault(number, code, lasting=lasting))
     with disk.watched(), pytest.raises(SystemExit) as ended:
         cli.main()
     err = capfd.readouterr().err
@@ -165,3 +166,11 @@ def test_the_command_says_what_and_what_to_type(
     assert SAID[code] in err.splitlines()[0]
     assert len(err.splitlines()) <= 2
     assert RunFolder(go_on(tmp_path / "outputs")).is_over()
+
+
+def of_a_checkpoint(folder: Path) -> int:
+    """The number of the operation that writes the first one."""
+    with Disk(folder).watched() as disk:
+        begin(folder / "before")
+    named = (one.kind == "write" and "/checkpoints/.step" in one.path for one in disk.done)
+    return 1 + [*named].index(True)

@@ -210,7 +210,7 @@ def perform(
             summary = finish(folder, loop, history, facts)
     except Diverged as error:
         summary = head(loop, "diverged") | {"metrics": {}, "cost": facts}
-        with suppress(NoResources):  # what went wrong first is what counts
+        with suppress(NoResources, BadRun):  # what went wrong first is what counts
             write_json(folder.path / "summary.json", summary)
             close("diverged")
         history.close("diverged", {})
@@ -218,7 +218,7 @@ def perform(
         raise
     except BaseException as error:
         status = ending(error)
-        with suppress(NoResources):
+        with suppress(NoResources, BadRun):
             close(status)
         history.close(status, {})
         if isinstance(error, Leave):

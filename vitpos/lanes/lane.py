@@ -11,7 +11,7 @@ from typing import Any
 
 from vitpos import __version__, experiment, metrics
 from vitpos.durable import write_json
-from vitpos.errors import Diverged, NoResources
+from vitpos.errors import BadRun, Diverged, NoResources
 from vitpos.experiment import Show
 from vitpos.history import History
 from vitpos.runs import RunFolder, now
@@ -84,7 +84,7 @@ class Lane:
     def diverge(self, error: Diverged) -> None:
         """It is no run any more; the others do not notice."""
         summary = experiment.head(self.loop, "diverged") | {"metrics": {}, "cost": self.facts}
-        with suppress(NoResources):
+        with suppress(NoResources, BadRun):
             write_json(self.folder.path / "summary.json", summary)
         self.close("diverged")
         self.history.close("diverged", {})
@@ -97,7 +97,7 @@ class Lane:
         """Say in the record how it ended."""
         self.status = status
         self.attempt.update(ended=now(), status=status, to_step=self.loop.step, steps=manner)
-        with suppress(NoResources):  # what went wrong first is what counts
+        with suppress(NoResources, BadRun):  # what went wrong first is what counts
             self.folder.update(status=status, attempts=[*self.attempts, self.attempt])
 
     def abandon(self, status: str) -> None:
