@@ -1,5 +1,6 @@
 """Data that are missing, damaged or not what they should be: rows 27 and 52 to 59."""
 
+import builtins
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -93,14 +94,14 @@ def test_names_a_file_that_may_not_be_read(
 ) -> None:
     """A superuser may read any, so it is acted."""
     mnist(tmp_path / "data", monkeypatch)
-    whole = Path.open
+    whole = open
 
-    def open_(self: Path, *args: object, **options: object) -> object:
-        if self.name == IMAGES:
-            raise PermissionError(13, os.strerror(13), str(self))
-        return whole(self, *args, **options)
+    def open_(path: Path, *args: object, **options: object) -> object:
+        if Path(path).name == IMAGES:
+            raise PermissionError(13, os.strerror(13), str(path))
+        return whole(path, *args, **options)
 
-    monkeypatch.setattr(Path, "open", open_)
+    monkeypatch.setattr(builtins, "open", open_)
 
     refused(
         vitpos("train", "--quiet", *TINY, "dataset=mnist", f"dataset.root={tmp_path}/data"),

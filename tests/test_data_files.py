@@ -1,6 +1,6 @@
 """Finding the files of a data set and telling whether they are whole."""
 
-import os
+import builtins
 import subprocess
 import sys
 import time
@@ -75,14 +75,14 @@ def test_tells_a_file_from_a_folder(place: str, tmp_path: Path) -> None:
 def test_names_a_file_that_may_not_be_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without permission is named, with the reason."""
     closed = root / "MNIST/raw/train-labels-idx1-ubyte"
-    opened = os.open
+    opened = open
 
-    def refuse(path: Path, *words: object, **named: object) -> int:
+    def refuse(path: Path, *words: object, **named: object) -> object:
         if path == closed:
             raise PermissionError(13, "Permission denied")
         return opened(path, *words, **named)
 
-    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(builtins, "open", refuse)
 
     with pytest.raises(BadData, match=f"{closed} cannot be read: Permission denied"):
         files.locate(dataset("mnist", root=str(root)))

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from io import BufferedReader
+from os import open as low_level
 from pathlib import Path
 
 from vitpos.errors import BadRun
@@ -21,22 +22,34 @@ WRITTEN = ("checkpoints", "positions", "probes")  # folders of a run in which fi
 
 def opened(path: Path | str, *, links: bool = True) -> BufferedReader:
     """A plain file, to be read; `OSError` for anything else, and unless `links` for a link."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    return open(path, "rb", opener=plain if links else unfollowed)
+
+
+def plain(path: Path | str, flags: int) -> int:
+    """The descriptor of a plain file, without waiting for who would write into a pipe."""
     try:
-        descriptor = os.open(path, flags)
+        descriptor = low_level(path, flags | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno == errno.ELOOP and not links:
-            raise OSError(errno.EINVAL, "a link, not a file", str(path)) from error
         if error.errno == errno.ENXIO:  # a socket
             raise OSError(errno.EINVAL, "not a plain file", str(path)) from error
         raise
     kind = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(kind):
         os.close(descriptor)
-        if stat.S_ISDIR(kind):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        raise OSError(errno.EINVAL, "not a plain file", str(path))
-    return os.fdopen(descriptor, "rb")
+        number = errno.EISDIR if stat.S_ISDIR(kind) else errno.EINVAL
+        why = os.strerror(number) if stat.S_ISDIR(kind) else "not a plain file"
+        raise OSError(number, why, str(path))
+    return descriptor
+
+
+def unfollowed(path: Path | str, flags: int) -> int:
+    """The same, but of no link."""
+    try:
+        return plain(path, flags | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.EINVAL, "a link, not a file", str(path)) from error
+        raise
 
 
 def content(path: Path | str, longest: int = DOCUMENT, *, links: bool = True) -> bytes:

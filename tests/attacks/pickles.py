@@ -80,7 +80,7 @@ def predictions(content: bytes | Callable[[], bytes]) -> Attack:
         data = content if isinstance(content, bytes) else content()
         (place.run / "predictions.npz").write_bytes(data)
 
-    return Attack(prepare, READING, codes=(0,))
+    return Attack(prepare, READING, codes=(0, 4))
 
 
 def beside(name: str) -> Attack:

@@ -14,6 +14,7 @@ from vitpos.sweeps import frozen
 Document = dict[str, Any]
 Change = Callable[[Document], object]
 CODES = (0, 2, 4)  # to compare is to read; to go on is refused
+STAYS = (0, 4)  # what would go on is refused; a table of it is made
 WORDS = (["resume", "PLAN", "--quiet"], ["resume", "STUDY", "--quiet"], ["compare", "STUDY"])
 
 
@@ -88,7 +89,7 @@ def linked(name: str, *, pipe: bool = False, says: tuple[str, ...] = ("link",)) 
 ATTACKS = {
     "a study up": changed(each("study", "../../outside"), "study ="),
     "a study elsewhere": changed(each("study", "/effect"), "study ="),
-    "another study": changed(each("study", "yours"), "study ="),
+    "another study": changed(each("study", "yours"), "study =", codes=STAYS),
     "a name up": changed(each("name", "../../effect"), "name ="),
     "outputs elsewhere": changed(each("outputs", "/effect"), codes=(4,), resigned=False),
     "_target_": changed(embedding({"x": {"_target_": "os.system", "_needs_": {}}}), codes=CODES),

@@ -121,7 +121,6 @@ def thaw(path: Path) -> Plan:
 def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
     """The plan that plain data tells of."""
     problems: list[Problem] = []
-    study = path.absolute().parents[1].name
     design = typed(Design, data["design"], "design", problems.append)
     arms, runs, words = [], [], []
     for item in data["arms"]:
@@ -130,8 +129,6 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         arms.append(Arm(item["name"], item["overrides"], item["baseline"]))
         if run is not None:
             problems += checks.names(run)
-            if run.study != study:
-                problems.append(Problem(f"study = {run.study}: the plan lies in that of {study}"))
         runs.append(run)
         words.append(tuple(item["words"]))
     if not 0 < len(data["seeds"]) * len(data["arms"]) <= MOST:
@@ -145,7 +142,7 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         problems.append(Problem(f"tuned = {tuned}: must hold named values"))
     if problems or design is None:
         raise BadRun(f"{path} is damaged: {problems[0].message}")
-    frozen = Study(
+    study = Study(
         data["study"],
         design,
         tuple(arms),
@@ -157,14 +154,14 @@ def made(data: Mapping[str, Any], outputs: str, path: Path) -> Plan:
         probes=tuple(data.get("probes", ())),
     )
     members = []
-    for seed in frozen.seeds:
+    for seed in study.seeds:
         for arm, run, typed_in in zip(arms, runs, words, strict=True):
             own = replace(run, seed=seed)
             identity = identities.identity(own)
-            members.append(Member(frozen, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
+            members.append(Member(study, arm, seed, (*typed_in, f"seed={seed}"), own, identity))
     if len({member.identity for member in members}) < len(members):
         raise BadRun(f"{path} is damaged: two of its runs are the same")
-    return Plan(frozen, tuple(members))
+    return Plan(study, tuple(members))
 
 
 def created(path: Path) -> str:

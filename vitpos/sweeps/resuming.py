@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitpos import config
-from vitpos.errors import BadInput
+from vitpos.errors import BadInput, BadRun
 from vitpos.hints import command
 from vitpos.schema import Launching
 from vitpos.sweeps import frozen, halving, progress, stock
@@ -29,13 +29,24 @@ def plan(path: Path, words: Sequence[str]) -> tuple[Plan, Launching]:
     if others:
         raise BadInput(f"{others[0]}: a sweep goes on as it was planned", "launcher.KEY=VALUE")
     if path.suffix == ".json":
-        return frozen.thaw(path), launcher
+        return at_home(path, frozen.thaw(path)), launcher
     found = {place: frozen.thaw(place) for place in frozen.plans(path)}
     open_ones = {place: made for place, made in found.items() if unfinished(made)}
     if len(open_ones) > 1:
         hint = "; ".join(command("resume", place) for place in reversed(open_ones))
         raise BadInput(f"{path} has {len(open_ones)} plans that are not finished", hint)
-    return [*(open_ones or found).values()][-1], launcher
+    place, made = [*(open_ones or found).items()][-1]
+    return at_home(place, made), launcher
+
+
+def at_home(path: Path, made: Plan) -> Plan:
+    """A plan whose runs lie beside it; `BadRun` for one that would write into another study."""
+    home = path.absolute().parents[1]
+    for member in made.members:
+        if member.run.study != home.name:
+            said = f"{path}: its runs would lie in {member.run.study}, not in {home.name}"
+            raise BadRun(f"study = {said}", f"call the folder {member.run.study} again")
+    return made
 
 
 def unfinished(made: Plan) -> bool:
