@@ -8,6 +8,7 @@ import pytest
 from vitpos.bench import goals, peers, running, step
 from vitpos.bench.asked import Asked
 from vitpos.bench.judging import absent
+from vitpos.durable import read_json
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def test_every_part_is_kept_as_it_ends(monkeypatch, tmp_path):
     found = running.bench(["peers"], asked, Silent(), path=file)
 
     assert seen == ["under way"]
-    assert json.loads(file.read_text()) == json.loads(json.dumps(found))
+    assert read_json(file) == json.loads(json.dumps(found))
     assert found["parts"]["step"]["why"] == "RuntimeError: no memory"
     assert not running.is_sure(found, ["step"])
     assert running.is_sure(found, ["peers"])
