@@ -108,7 +108,7 @@ def test_ends_in_order_and_goes_on(
     _, err = process.communicate(timeout=60)
 
     assert process.returncode == 128 + number, err
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     assert err.splitlines()[0].startswith("error: stopped after step ")
     assert err.splitlines()[1:] == [f"hint: vitpos resume {path}"]
     assert (path / "checkpoints" / "index.jsonl").exists()
