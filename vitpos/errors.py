@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+MOST = 50  # problems that are told, of however many
 IN_RUN = "run folder: "  # starts the note on an error that says which run it ended
 
 
@@ -44,7 +45,9 @@ class UserError(Exception):
         if len(self.problems) == 1:
             message, hint = self.problems[0]
             return [f"error: {message}"] + ([f"hint: {hint}"] if hint else [])
-        return [f"error: {p.message}" + (f" ({p.hint})" if p.hint else "") for p in self.problems]
+        shown, more = self.problems[:MOST], len(self.problems) - MOST
+        said = [f"error: {p.message}" + (f" ({p.hint})" if p.hint else "") for p in shown]
+        return said + ([f"error: and {more:,} more"] if more > 0 else [])
 
 
 class BadInput(UserError):
