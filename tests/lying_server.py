@@ -1,5 +1,6 @@
 """A mirror on this machine that speaks HTTPS, and lies as it is told to."""
 
+import functools
 import ssl
 import time
 from collections.abc import Iterator
@@ -10,11 +11,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import trustme
 
 from vitpos.data import known
 
-CERTIFICATES = Path(__file__).parent / "certificates"  # of 127.0.0.1, for tests and nothing else
 PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
+
+@functools.cache
+def authority() -> trustme.CA:
+    """Who vouches for this machine, in tests and nowhere else."""
+    return trustme.CA()
 
 
 class Server(ThreadingHTTPServer):
@@ -33,7 +40,7 @@ class Server(ThreadingHTTPServer):
         self.pause = 0.0  # seconds before each byte
         if secure:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATES / "certificate.pem", CERTIFICATES / "key.pem")
+            authority().issue_cert("127.0.0.1").configure_cert(context)
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.url = f"http{'s' * secure}://127.0.0.1:{self.server_port}/"
 
@@ -106,11 +113,13 @@ def serving(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     """A mirror whose certificate is trusted."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "certificate.pem"))
+    trusted = tmp_path / "trusted.pem"
+    authority().cert_pem.write_to_path(trusted)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     yield from serving(Server())
 
 

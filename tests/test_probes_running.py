@@ -150,7 +150,8 @@ def test_refuses_what_cannot_be_asked(words: list[str], said: str, hint: str) ->
 def test_refuses_what_cannot_be_probed(path: Path, tmp_path: Path) -> None:
     """What is not there, not finished, or has no weights."""
     unfinished = run_folders.folder(tmp_path / "other", status="interrupted")
-    bare = run_folders.folder(tmp_path / "bare")
+    bare = shutil.copytree(path, tmp_path / "bare")
+    shutil.rmtree(bare / "checkpoints")
 
     with pytest.raises(BadRun, match="is not there"):
         go(tmp_path / "nowhere")
