@@ -24,7 +24,7 @@ from typing import Any
 import vitpos
 from vitpos import config, records, tables
 from vitpos.comparing import comparison
-from vitpos.durable import Lines
+from vitpos.durable import Lines, read_json
 
 NAME = "soak"
 STUDY = """\
@@ -223,7 +223,7 @@ def of_run(path: Path) -> Iterator[tuple[str, Any]]:
     checkpoint = sorted((path / "checkpoints").glob("*.safetensors"))[-1].read_bytes()
     end = 8 + int.from_bytes(checkpoint[:8], "little")  # of the header, whose keys have no order
     yield "weights", (json.loads(checkpoint[8:end]), checkpoint[end:])
-    summary = json.loads((path / "summary.json").read_text())
+    summary = read_json(path / "summary.json")
     yield "summary.json", {name: part for name, part in summary.items() if name != "perf"}
     kept = ("accuracy", "loss", "image_size")  # not when it was made, nor how long it took
     rows = [json.loads(line) for line in (path / "evaluations.jsonl").read_text().splitlines()]
