@@ -6,7 +6,7 @@ import pickle
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,20 +47,18 @@ LONGEST, LARGEST = 1.0, 200.0  # seconds of the processor, MB
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run as it is sent, after what every process loads once is loaded."""
-    patch, top = pytest.MonkeyPatch(), tmp_path_factory.mktemp("template")
-    patch.setattr("vitpos.machine.commit", lambda: None)
-    patch.chdir(top)
-    try:
+    top = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vitpos.machine.commit", lambda: None)
+        patch.chdir(top)
         made = train(top, "notes=harmless")
         copy = shutil.copytree(made.parent, top / "loaded")
         for words in LOADING:
             typed_in = words.replace("RUN", str(copy / made.name)).split()
             outcome.of(functools.partial(cli.app, args=typed_in, prog_name="vitpos"))
-        yield made
-    finally:
-        patch.undo()
+    return made
 
 
 @pytest.fixture

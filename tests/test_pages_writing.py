@@ -32,6 +32,7 @@ _quick = small_runs._quick
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages look at the few images that the runs were examined on."""
     monkeypatch.setattr(loading, "load", few)
+    monkeypatch.setattr(loading, "LOADED", {})
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def path(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, and few images."""
     monkeypatch.setattr(loading, "load", small_runs.few)
+    monkeypatch.setattr(loading, "LOADED", {})
     return Path(shutil.copytree(trained, tmp_path / "study" / trained.name))
 
 
