@@ -92,7 +92,6 @@ def test_a_link_out_of_a_run_is_not_written_through(
     name: str, vitpos: Command, tmp_path: Path
 ) -> None:
     """A run folder of somebody else's: what it points to stays as it is."""
-    pytest.importorskip("vitpos.received")
     path = train(tmp_path / "runs", show=Watch(after=9))
     (path / name).rename(tmp_path / "treasure")
     (path / name).symlink_to(tmp_path / "treasure")
