@@ -25,6 +25,14 @@ def amount(sample: int, all_of_it: int) -> int:
     return all_of_it if whole else sample
 
 
+def seconds(limit: float) -> float:
+    """How long something may take: the whole is done on a machine that is known, and quiet.
+
+    Elsewhere a machine may be slow or busy, and only what hangs is wrong.
+    """
+    return limit if whole else 20 * limit
+
+
 def some(points: Sequence[Point], sample: int) -> list[Point]:
     """All points, or `sample` of them in even distances, the first and the last among them."""
     if whole or len(points) <= sample:

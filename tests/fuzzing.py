@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import amounts
+
 from vitpos import seals
 from vitpos.errors import UserError
 
-SLOWEST, MOST = 1.0, 200 * 2**20  # seconds of a processor and bytes above the start, of one case
+SLOWEST, MOST = 1.0, 200 * 2**20  # `seconds` of a processor and bytes above the start, of a case
 ODD: tuple[Any, ...] = (
     None, True, -1, 0, 2**63, 10**400, -(10**18), 0.5, 1e308, -1e-320, float("nan"), float("inf"),
     "", "x" * 70_000, "\x00\x1b[31m", "\u202e=cmd()", "../../x", "é\ud800", [], [[]], {}, {"": {}},
@@ -131,7 +133,7 @@ class TooLong(BaseException):
 def watched(case: Case, numbers: range) -> dict[str, Any]:
     """What a child that works through these cases finds: how each kind of end was met, how often.
 
-    It may have a few gigabytes more than at its start, and ten seconds for each case.
+    It may have a few gigabytes more than at its start, and a minute for each case.
     """
     ours, theirs = os.pipe()
     child = os.fork()
@@ -160,7 +162,7 @@ def worked(case: Case, numbers: range) -> dict[str, Any]:
     start = memory("VmRSS")
     for number in numbers:
         before = time.process_time()
-        signal.setitimer(signal.ITIMER_REAL, 20)
+        signal.setitimer(signal.ITIMER_REAL, 60)
         try:
             case(number)
             end = "read"
@@ -175,7 +177,7 @@ def worked(case: Case, numbers: range) -> dict[str, Any]:
         ends[end] = ends.get(end, 0) + 1
         took = time.process_time() - before
         slowest = max(slowest, took)
-        if took > SLOWEST:
+        if took > amounts.seconds(SLOWEST):
             wrong.append(f"case {number}: {took:.1f} s")
         if memory("VmHWM") - start > MOST:
             wrong.append(f"case {number}: {(memory('VmHWM') - start) >> 20} MB")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import amounts
 import pytest
-from amounts import amount
 from forty_steps import OPTIONS, WORDS
 from small_runs import results
 from warm import Warm
@@ -93,10 +93,10 @@ class Count:
     slowest: float = 0.0  # seconds from a signal to the end
 
     def disturb(self, warm: Warm, outputs: Path, number: signal.Signals, after: float) -> bool:
-        """Send one; whether it came before the end. It ends within ten seconds with its code."""
+        """Send one; whether it came before the end. It ends soon with its code."""
         code, took = disturbed(warm, outputs, number, after)
         assert code in (128 + number, 0), f"{number.name} after {after} s"
-        assert took < 10, f"{number.name} after {after} s"
+        assert took < amounts.seconds(10), f"{number.name} after {after} s"
         self.slowest = max(self.slowest, took)
         self.signals += bool(code)
         self.late += not code
@@ -126,7 +126,7 @@ def test_a_signal_at_any_moment_costs_no_bit(
 ) -> None:
     """Up to three in a row for a run; gone on with, it has the same bits in all files."""
     chance, count = random.Random(number.name), Count()
-    while count.signals < amount(2, 20) and count.late < 100:
+    while count.signals < amounts.amount(2, 20) and count.late < 100:
         outputs, moments = tmp_path / str(count.runs), list[float]()
         for _ in range(chance.randint(1, IN_A_ROW)):
             moments.append(chance.uniform(0, whole.seconds))
@@ -143,9 +143,9 @@ def test_signals_of_all_kinds_in_a_row_cost_no_bit(
 ) -> None:
     """A run is disturbed again and again, by whatever comes."""
     chance, count = random.Random(0), Count()
-    for number in range(amount(1, 5)):
+    for number in range(amounts.amount(1, 5)):
         outputs = tmp_path / str(number)
-        for _ in range(amount(6, 12)):
+        for _ in range(amounts.amount(6, 12)):
             after = chance.uniform(0, whole.seconds / 3)
             count.disturb(warm, outputs, chance.choice(SIGNALS), after)
         count.finish(warm, outputs, whole, f"run {number}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from amounts import some
+from amounts import seconds, some
 from attacks import (
     configs,
     images,
@@ -43,7 +43,7 @@ KINDS = {
 ATTACKS = {f"{kind}: {name}": one for kind, all_of in KINDS.items() for name, one in all_of.items()}
 HARMLESS = re.compile(r"\x1b\[[0-9;]*m|\n|\t")  # or the end of a line, or a gap
 LOADING = ("eval RUN", "probe RUN what=shuffle", "report RUN", "plot RUN", "diff RUN RUN")
-LONGEST, LARGEST = 1.0, 200.0  # seconds of the processor, MB
+LONGEST, LARGEST = 1.0, 200.0  # `seconds` of the processor, MB
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +129,7 @@ def test_has_no_effect(
     for word in attack.unsaid:
         assert word not in pages
     if attack.limited:
-        assert max(one.seconds for one in said) < LONGEST
+        assert max(one.seconds for one in said) < seconds(LONGEST)
         assert max(one.megabytes for one in said) < LARGEST
     record_property("commands", len(said))
     record_property("slowest second", round(max(one.seconds for one in said), 2))

@@ -81,7 +81,7 @@ def test_nobody_answers(
     start = time.monotonic()
     report = audit["answer"](["torch==2.0"], program)
 
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert audit["verdict"](report, {}) == (0, ["not audited: no advisory service answers"])
 
 

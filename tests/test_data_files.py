@@ -3,7 +3,6 @@
 import builtins
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -114,12 +113,10 @@ def test_finds_any_damage(root: Path, name: str, damage: str) -> None:
     changed = {"flip": flipped, "truncate": content[:-1], "empty": b"", "longer": content + b"\0"}
     path.write_bytes(changed[damage])
 
-    start = time.monotonic()
     with pytest.raises(BadData, match=f"{path} is damaged: .* with sha256 .*, not ") as caught:
         files.verify("mnist", root)
     assert KNOWN["mnist"].files[name][:12] in caught.value.message
     assert caught.value.hint == f"fetch it again: `vitpos data mnist dataset.root={root}`"
-    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize(("field", "said"), [("size", 32), ("channels", 3), ("classes", 7)])
