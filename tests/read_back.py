@@ -1,5 +1,6 @@
 """The files that the program reads back, and how: what they mean, or the error that names them."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -7,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from small_data import cifar10, mnist
 from small_runs import train
 from small_studies import checked, inside
 
 from vitpos import arrays, evaluate, reach, records, snapshots
+from vitpos.bench import record
 from vitpos.comparing import examples, looks, readings
 from vitpos.comparing.conditions import Configs
+from vitpos.data import kept, mnist5k, published
+from vitpos.data.samples import Samples
 from vitpos.durable import Lines, read_json
 from vitpos.errors import BadRun
 from vitpos.probes import results
@@ -143,6 +149,70 @@ READ_OF_STUDY: dict[str, Callable[[Path], Any]] = {
     r"journal\.jsonl": lambda path: Lines(path / failures.JOURNAL).read(),
     r"looks\.jsonl": lambda path: Lines(path / looks.FILE).read(),
     r"stopping\.jsonl": lambda path: Lines(path / halving.JOURNAL).read(),
+}
+
+
+Elsewhere = tuple[Path, Callable[[Path], Any]]
+
+
+def a_bench(folder: Path, patch: pytest.MonkeyPatch) -> Elsewhere:
+    """What `vitpos list embeddings --bench` reads."""
+    path = folder / "bench.json"
+    record.save({"format": record.FORMAT, "parts": {"step": {"seconds": 1.5}}, "goals": []}, path)
+    return path, record.read
+
+
+def decoded(folder: Path, patch: pytest.MonkeyPatch) -> Elsewhere:
+    """Images of a folder; they are decoded again if these are not whole."""
+    patch.setenv("XDG_CACHE_HOME", str(folder))
+    pixels = np.arange(2 * 3 * 8 * 8, dtype=np.uint8).reshape(2, 3, 8, 8)
+    kept.keep("a", pixels)
+
+    def read(path: Path) -> bytes:
+        found = kept.recall("a", pixels.shape)
+        if found is None:
+            raise BadRun(path.name)
+        return found.tobytes()
+
+    return kept.place("a"), read
+
+
+def in_the_package(folder: Path, patch: pytest.MonkeyPatch) -> Elsewhere:
+    """The digits that come with it: ten of them."""
+    path = folder / "mnist5k.npz"
+    images, numbers = np.arange(7840, dtype=np.uint8).reshape(10, 28, 28), np.arange(10) % 3
+    np.savez_compressed(path, images=images, labels=numbers, split=numbers.astype(np.uint8))
+    patch.setattr(mnist5k, "FILE", path)
+    patch.setattr(mnist5k, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    return path, lambda path: pixels_of(mnist5k.read())
+
+
+def of_mnist(folder: Path, patch: pytest.MonkeyPatch) -> Elsewhere:
+    """One of the four files that were published."""
+    mnist(folder, patch)
+    path = folder / "MNIST/raw/t10k-labels-idx1-ubyte"
+    return path, lambda path: pixels_of(published.read("mnist", folder))
+
+
+def of_cifar(folder: Path, patch: pytest.MonkeyPatch) -> Elsewhere:
+    """One of the batches that were published."""
+    cifar10(folder, patch)
+    path = folder / "cifar-10-batches-py/batches.meta"
+    return path, lambda path: pixels_of(published.read("cifar10", folder))
+
+
+def pixels_of(parts: Any) -> Any:
+    """Images and labels that can be compared."""
+    found = [part for part in parts if isinstance(part, Samples)]
+    return [(s.pixels.numpy().tobytes(), s.labels.tolist()) for s in found], str(parts[-1])
+
+
+ELSEWHERE: dict[str, Callable[[Path, pytest.MonkeyPatch], Elsewhere]] = {
+    "bench": a_bench,
+    "decoded": decoded,
+    "mnist5k": in_the_package,
+    "mnist": of_mnist,
+    "cifar10": of_cifar,
 }
 
 

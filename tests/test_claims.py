@@ -102,6 +102,19 @@ def test_what_cannot_be_read_says_nothing(text: str, tmp_path: Path) -> None:
     assert claims.told(tmp_path, NAME) == {}
 
 
+def test_what_killed_processes_left_is_taken_away(tmp_path: Path) -> None:
+    """Of the runs that are named; who is still at work keeps his."""
+    alive, other = f"{1:064x}", f"{2:064x}"
+    with claims.claimed(tmp_path, alive):
+        for identity in (NAME, other):
+            claims.place(tmp_path, identity).write_text("{}")
+        claims.tidy(tmp_path, [NAME, alive, f"{3:064x}"])
+        left = {path.name for path in (tmp_path / claims.FOLDER).iterdir()}
+
+        assert left == {alive, other}
+        assert claims.told(tmp_path, alive)["process"] == os.getpid()
+
+
 def test_writes_through_no_link(tmp_path: Path) -> None:
     """A link that somebody laid where a claim will be leads nowhere."""
     path = claims.place(tmp_path, NAME)

@@ -114,13 +114,24 @@ def test_no_damage_is_read_as_other_numbers(
     name = next(n for n in read_back.files(folder) if n.startswith(name))
     read = read_back.reader(name, known)
     assert read is not None
-    path, found, wrong = folder / name, dict[str, int](), list[str]()
-    content, before = path.read_bytes(), prepared(name, read, folder)
+    before = prepared(name, read, folder)
+    tried(name, folder / name, before, lambda: seen(read, folder), record_property)
+
+
+def tried(
+    name: str,
+    path: Path,
+    before: Any,
+    after: Callable[[], Any],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Damage a file in all ways; none of them is read as other numbers."""
+    content, found, wrong = path.read_bytes(), dict[str, int](), list[str]()
     try:
         for make in (flips, zeros, cuts):
             for damage in make(content):
                 path.write_bytes(damage.content)
-                said = verdict(name, damage, before, seen(read, folder))
+                said = verdict(name, damage, before, after())
                 found[said] = found.get(said, 0) + 1
                 if said not in ("told", "as it was", "the one before", "cut off"):
                     wrong.append(f"{damage.kind} at {damage.at}: {said}")
@@ -158,6 +169,19 @@ class Both(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         assert name == "before"
         return self.earlier
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("kind", read_back.ELSEWHERE)
+def test_nothing_outside_of_runs_is_read_as_other_numbers(
+    kind: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Benches, data sets, and images that were decoded before: told, or decoded again."""
+    path, read = read_back.ELSEWHERE[kind](tmp_path, monkeypatch)
+    tried(path.name, path, read(path), lambda: seen(read, path), record_property)
 
 
 def test_the_list_of_files_is_complete(folders: dict[str, Path]) -> None:

@@ -24,6 +24,7 @@ from vitpos import checkpoints, experiment, identities, machine, seals
 from vitpos.durable import Lines, write
 from vitpos.errors import BadData, BadRun, Diverged, Interrupted, Locked, NoResources
 from vitpos.runs import RunFolder
+from vitpos.sweeps import failures
 
 __all__ = ["_quick"]
 
@@ -203,6 +204,47 @@ def test_simultaneous_starts_get_folders_of_their_own(tmp_path: Path) -> None:
     assert len(paths) == 20
     assert all(RunFolder(path).run() == run_ for path in paths)
     assert len({path.name.split("-s0-")[1][:8] for path in paths}) == 1
+
+
+def test_a_folder_without_a_config_is_nobodys(tmp_path: Path) -> None:
+    """A process that is killed so early leaves a name that the next one of the run takes."""
+    first = RunFolder.create(compose(tmp_path), ["seed=0"]).path
+    (first / "config.yaml").rename(first / ".config.yaml.1.tmp")
+    second = RunFolder.create(compose(tmp_path), []).path
+
+    assert second == first
+    assert {path.name for path in first.iterdir()} == {"config.yaml", "overrides.txt", "lock"}
+    assert (first / "overrides.txt").read_text() == ""
+
+
+def test_a_folder_with_anything_else_is_somebodys(tmp_path: Path) -> None:
+    """Neither what people put there nor a folder in use is taken."""
+    first = RunFolder.create(compose(tmp_path), []).path
+    (first / "config.yaml").rename(first / "notes.txt")
+    second = RunFolder.create(compose(tmp_path), []).path
+    (second / "config.yaml").unlink()
+    with RunFolder(second).locked():
+        third = RunFolder.create(compose(tmp_path), []).path
+
+    assert [path.name for path in (second, third)] == [f"{first.name}-{n}" for n in (2, 3)]
+    assert not (first / "config.yaml").exists()
+
+
+def test_a_sweep_closes_the_record_of_a_killed_member(tmp_path: Path) -> None:
+    """One that has its summary; another process that has the run closes it by itself."""
+    folder = RunFolder(train(tmp_path))
+    started = {"started": "then", "from_step": 0}
+    folder.update(status="running", attempts=[started])
+    with folder.locked():
+        failures.settle(folder.path)
+        assert folder.record()["status"] == "running"
+    failures.settle(folder.path)
+    closed = folder.record()
+    failures.settle(folder.path)
+
+    assert closed["status"] == "finished"
+    assert [(a["from_step"], a["status"]) for a in closed["attempts"]] == [(0, "finished")]
+    assert folder.record() == closed
 
 
 def test_leftovers_of_a_kill_are_swept(tmp_path: Path) -> None:
