@@ -1,6 +1,7 @@
 """A mirror on this machine that speaks HTTPS, and lies as it is told to."""
 
 import functools
+import gzip
 import ssl
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+from small_data import mnist
 
 from vitpos.data import known
 
@@ -126,3 +128,13 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
 def publish(name: str, patch: pytest.MonkeyPatch, **facts: Any) -> None:
     """Have something else known of a data set."""
     patch.setitem(known.KNOWN, name, replace(known.KNOWN[name], **facts))
+
+
+@pytest.fixture
+def digits(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server of a small MNIST, which is taken for the real one."""
+    mnist(tmp_path / "original", monkeypatch)
+    for path in sorted((tmp_path / "original/MNIST/raw").iterdir()):
+        server.files[f"{path.name}.gz"] = gzip.compress(path.read_bytes(), mtime=0)
+    publish("mnist", monkeypatch, mirrors=(server.url,))
+    return server

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from small_data import cifar10, mnist
-from small_runs import train
+from small_runs import few, train
 from small_studies import checked, inside
 
 from vitpos import arrays, evaluate, reach, records, snapshots
@@ -57,6 +57,14 @@ def whole_study(outputs: Path) -> tuple[Path, Plan]:
         row = {"at": "2026", "plan": file.stem, "seed": seed, "against": "a", "epoch": 2}
         Lines(file.parents[1] / halving.JOURNAL).append(row | {"stopped": ["b"]})
     return file.parents[1], plan
+
+
+def made(folder: Path) -> dict[str, Path]:
+    """Both of them, below a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vitpos.experiment.load", few)
+        patch.setattr("vitpos.machine.commit", lambda: None)
+        return {"run": whole_run(folder / "run"), "study": whole_study(folder / "study")[0]}
 
 
 def of_document(name: str, path: Path) -> Any:

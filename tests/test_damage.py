@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import read_back
 from amounts import amount, some
-from small_runs import Watch, _quick, few, results, resume, train
+from small_runs import Watch, _quick, results, resume, train
 
 from vitpos.durable import read_json, write_json
 from vitpos.errors import UserError
@@ -27,13 +27,7 @@ JOURNALS = ("timings", "evaluations", "journal", "looks", "stopping")  # cut off
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A run and a study, with every file that there is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vitpos.experiment.load", few)
-        patch.setattr("vitpos.machine.commit", lambda: None)
-        top = tmp_path_factory.mktemp("damage")
-        run = read_back.whole_run(top / "run")
-        study, _ = read_back.whole_study(top / "study")
-    return {"run": run, "study": study}
+    return read_back.made(tmp_path_factory.mktemp("damage"))
 
 
 class Damage(NamedTuple):

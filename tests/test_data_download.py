@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from lying_server import Server, publish, server
+from lying_server import Server, digits, publish, server
 from small_data import cifar10, dataset, mnist
 
 from vitpos.data import download as downloads
@@ -19,18 +19,8 @@ from vitpos.data.known import KNOWN
 from vitpos.data.sources import load
 from vitpos.errors import BadData, BadInput
 
-__all__ = ["server"]
+__all__ = ["digits", "server"]
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
-
-@pytest.fixture
-def digits(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server of a small MNIST, which is taken for the real one."""
-    mnist(tmp_path / "original", monkeypatch)
-    for path in sorted((tmp_path / "original/MNIST/raw").iterdir()):
-        server.files[f"{path.name}.gz"] = gzip.compress(path.read_bytes(), mtime=0)
-    publish("mnist", monkeypatch, mirrors=(server.url,))
-    return server
 
 
 def target(tmp_path: Path) -> object:

@@ -17,7 +17,6 @@ import yaml
 from amounts import amount
 from PIL import Image
 from small_data import cifar10, mnist
-from small_runs import few
 from small_studies import BODY
 
 from vitpos import (
@@ -49,15 +48,10 @@ Change = Callable[[random.Random, bytes], bytes]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A run, another seed of it, and a study."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vitpos.experiment.load", few)
-        patch.setattr("vitpos.machine.commit", lambda: None)
-        top = tmp_path_factory.mktemp("fuzz")
-        run = read_back.whole_run(top / "run")
-        study, _ = read_back.whole_study(top / "study")
-    shutil.copytree(run, top / "other")
-    return {"run": run, "other": top / "other", "study": study}
+    """A run, a copy of it, and a study."""
+    found = read_back.made(tmp_path_factory.mktemp("fuzz"))
+    other = found["run"].with_name("other")
+    return found | {"other": shutil.copytree(found["run"], other)}
 
 
 def each(*readers: Callable[[], object]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lying_server import Server, publish, server, serving
-from small_data import bless, cifar10, dataset, mnist
+from lying_server import Server, digits, publish, server, serving
+from small_data import bless, cifar10, dataset
 
 from vitpos.data import fetching
 from vitpos.data.download import download
@@ -19,19 +19,9 @@ from vitpos.data.known import KNOWN
 from vitpos.data.sources import load
 from vitpos.errors import BadData
 
-__all__ = ["server"]
+__all__ = ["digits", "server"]
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 FIRST = "train-images-idx3-ubyte.gz"
-
-
-@pytest.fixture
-def digits(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """A server of a small MNIST, which is taken for the real one."""
-    mnist(tmp_path / "original", monkeypatch)
-    for path in sorted((tmp_path / "original/MNIST/raw").iterdir()):
-        server.files[f"{path.name}.gz"] = gzip.compress(path.read_bytes(), mtime=0)
-    publish("mnist", monkeypatch, mirrors=(server.url,))
-    return server
 
 
 @pytest.fixture

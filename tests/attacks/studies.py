@@ -1,22 +1,10 @@
 """Files of studies from strangers: everything that a config can be, and too much of it."""
 
 import yaml
+from small_studies import BODY
 
 from attacks.place import Attack, Place
 
-BODY = {
-    "question": "Which?",
-    "source": "here",
-    "base": {"dataset": "mnist5k", "training": "smoke"},
-    "arms": {"a": {"embedding": "none"}, "b": {"embedding": "learned1d"}},
-    "baseline": "a",
-    "seeds": 2,
-    "metric": "test/accuracy",
-    "direction": "up",
-    "alpha": 0.05,
-    "smallest_effect": 0.005,
-    "looks": 1,
-}
 LOOK = (
     ["sweep", "study=RECEIVED/evil.yaml", "--dry-run"],
     ["sweep", "study=RECEIVED/evil.yaml", "--commands"],
