@@ -190,6 +190,7 @@ def test_a_baseline_may_differ_from_arm_to_arm() -> None:
         ({"baseline": "left out"}, "baseline is missing"),
         ({"baseline": "c"}, "there is no arm c"),
         ({"baseline": {"b": "b2"}}, "there is no arm b2"),
+        ({"baseline": {"": "b"}}, "a is compared with nothing"),
         ({"arms": {"a": {}, "b": {}, "c": {}}, "baseline": {"b": "a"}}, "c is compared with noth"),
         ({"arms": {}}, "there are no arms"),
         ({"arms": ["a"]}, "arms = ['a']: must hold named values"),

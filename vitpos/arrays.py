@@ -3,6 +3,7 @@
 import io
 import math
 import tokenize
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,7 +19,7 @@ MOST = 256  # arrays in a file
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGED = (
     *(OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, MemoryError),
-    *(SyntaxError, OverflowError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+    *(SyntaxError, OverflowError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, Warning),
 )  # zipfile and numpy leave a strange file to whatever stumbles over it
 
 
@@ -60,11 +61,12 @@ def unpacked(content: bytes) -> dict[str, np.ndarray]:
 def array(content: bytes) -> np.ndarray:
     """An array from its header and its numbers; none that would be a Python object."""
     file = io.BytesIO(content)
-    if np.lib.format.read_magic(file) != (1, 0):  # others are for names of fields
-        raise ValueError("not a plain array")
-    shape, _, kind = np.lib.format.read_array_header_1_0(file)
-    if kind.hasobject or len(content) - file.tell() != kind.itemsize * math.prod(shape):
-        raise ValueError("not as many numbers as its header says")
-    file.seek(0)
-    found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    with warnings.catch_warnings(action="error"):  # of headers that numpy reads with pains
+        if np.lib.format.read_magic(file) != (1, 0):  # others are for names of fields
+            raise ValueError("not a plain array")
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        if kind.hasobject or len(content) - file.tell() != kind.itemsize * math.prod(shape):
+            raise ValueError("not as many numbers as its header says")
+        file.seek(0)
+        found: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     return found

@@ -15,7 +15,7 @@ import yaml
 
 from vitpos import config
 from vitpos.errors import BadInput
-from vitpos.plain_yaml import complaint
+from vitpos.plain_yaml import complaint, stop_if_deep
 
 GROUPS = {  # as they are asked for, and their folders
     "embeddings": "embedding",
@@ -110,7 +110,7 @@ def read(path: Path) -> Entry:
         paper=lines[1],
         known_as=lines[2],
         new_grid=None if rule is None else str(rule),
-        options={key: value for key, value in options.items() if not key.startswith("_")},
+        options={str(k): value for k, value in options.items() if not str(k).startswith("_")},
         facts={word: text for word, text in told if word in FACTS or word in MEASURED},
         exceptions=dict(exception(text) for word, text in told if word == "exception"),
     )
@@ -178,10 +178,11 @@ def text_of(path: Path) -> str:
 def load(text: str, path: Path) -> dict[str, Any]:
     """A config file as plain data; references to other values stay as they are written."""
     try:
+        stop_if_deep(text)
         data = yaml.safe_load(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadInput(complaint(path, error)) from error
-    return data if isinstance(data, dict) else {}
+    return {str(key): value for key, value in data.items()} if isinstance(data, dict) else {}
 
 
 def defaults() -> dict[str, Any]:

@@ -25,7 +25,7 @@ from vitpos.durable import Lines
 from vitpos.errors import BadInput, BadRun
 from vitpos.plain_yaml import read_plain
 from vitpos.probes import results
-from vitpos.records import Record, part
+from vitpos.records import Record, finite, part
 from vitpos.runs import RunFolder
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -192,8 +192,8 @@ def each(runs: list[Record], rows: Callable[[Record], list[Row]]) -> list[Row]:
 def epochs(run: Record) -> list[Row]:
     """A row per epoch: what was measured, and how fast it was."""
     folder = RunFolder(run.path)
-    timings = {row.get("epoch"): row for row in folder.timings.read()}
-    return [timings.get(row.get("epoch"), {}) | row for row in records.rows(run.path)]
+    timings = {finite(row.get("epoch")): row for row in folder.timings.read()}
+    return [timings.get(finite(row.get("epoch")), {}) | row for row in records.rows(run.path)]
 
 
 def cell(value: Any) -> Any:

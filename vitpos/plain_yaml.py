@@ -76,6 +76,16 @@ def complaint(path: Path, error: Exception) -> str:
     return f"{path} cannot be read: {' '.join(str(error).split())}"
 
 
+def stop_if_deep(text: str) -> None:
+    """A `ValueError` for what lies within more than a config ever needs, before it is read."""
+    depth = 0
+    for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError("too deep")
+
+
 def stop_at_odd_tokens(path: Path, text: str) -> None:
     """Refuse what could grow or make objects, before anything is made of it."""
     if text.startswith("\ufeff"):

@@ -1,5 +1,6 @@
 """Numbers as people say them."""
 
+import math
 from collections.abc import Mapping
 
 
@@ -19,8 +20,8 @@ def others(numbers: Mapping[str, object], split: str) -> list[str]:
 
 
 def seconds_words(seconds: float | int) -> str:
-    """``42 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds < 100:
+    """``42 s``, ``3 min 20 s``, ``2 h 05 min``; ``inf s`` and ``nan s`` of what is none."""
+    if seconds < 100 or not math.isfinite(seconds):
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 100:

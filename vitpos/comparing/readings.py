@@ -214,5 +214,6 @@ def named(run: Record) -> Iterator[str]:
         own = row.get("dataset") == part(run.record, "data").get("name")
         data = "" if own else f"@{row.get('dataset')}"
         size = "" if row.get("image_size") == own_size(run) else f"@{row.get('image_size')}"
-        if data or size:
-            yield f"{short.get(str(row.get('split')), '?')}/accuracy{data}{size}"
+        split = short.get(str(row.get("split")))
+        if split and (data or size):
+            yield f"{split}/accuracy{data}{size}"

@@ -173,6 +173,8 @@ def datasets(path: Path) -> dict[str, Dataset]:
     """Those that a plan has for evaluations, by name, as they were when it was frozen."""
     problems: list[Problem] = []
     said = read_json(path, LARGEST).get("datasets") or {}
+    if not isinstance(said, dict):
+        raise BadRun(f"{path} is damaged: datasets must hold named values")
     found = {name: typed(Dataset, data, name, problems.append) for name, data in said.items()}
     if problems:
         raise BadRun(f"{path} is damaged: {problems[0].message}")

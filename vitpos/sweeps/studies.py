@@ -232,7 +232,7 @@ def compared(baseline: Any, arms: Sequence[str], report: Report) -> dict[str, st
     for name in arms:
         if len(arms) > 1 and name not in pairs and name not in pairs.values():
             report(Problem(f"baseline: {name} is compared with nothing"))
-        if pairs.get(pairs.get(name, "")):
+        if pairs.get(name) in pairs:
             report(Problem(f"baseline: {pairs[name]} is one, and has one"))
     return pairs
 
