@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from vitpos import config
-from vitpos.errors import BadInput
+from vitpos.errors import BadInput, BadRun
 from vitpos.plain_yaml import complaint, stop_if_deep
 
 GROUPS = {  # as they are asked for, and their folders
@@ -178,8 +178,10 @@ def text_of(path: Path) -> str:
 def load(text: str, path: Path) -> dict[str, Any]:
     """A config file as plain data; references to other values stay as they are written."""
     try:
-        stop_if_deep(text)
+        stop_if_deep(path, text)
         data = yaml.safe_load(text)
+    except BadRun as error:
+        raise BadInput(error.message) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadInput(complaint(path, error)) from error
     return {str(key): value for key, value in data.items()} if isinstance(data, dict) else {}
