@@ -67,7 +67,7 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from vitpos.cli import main
 main()
 """
-LONGEST = 900.0  # seconds that a sweep may take
+LONGEST = 1800.0  # seconds that a sweep may take
 
 
 class Spoilt(AssertionError):
