@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from vitpos import config
-from vitpos.errors import BadInput, BadRun
-from vitpos.plain_yaml import complaint, stop_if_deep
+from vitpos.errors import BadInput
+from vitpos.plain_yaml import complaint, stop_at_brackets
 
 GROUPS = {  # as they are asked for, and their folders
     "embeddings": "embedding",
@@ -178,10 +178,8 @@ def text_of(path: Path) -> str:
 def load(text: str, path: Path) -> dict[str, Any]:
     """A config file as plain data; references to other values stay as they are written."""
     try:
-        stop_if_deep(path, text)
+        stop_at_brackets(text)
         data = yaml.safe_load(text)
-    except BadRun as error:
-        raise BadInput(error.message) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise BadInput(complaint(path, error)) from error
     return {str(key): value for key, value in data.items()} if isinstance(data, dict) else {}

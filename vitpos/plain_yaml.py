@@ -13,6 +13,7 @@ from vitpos.received import content
 LONGEST = 2**16  # bytes
 DEEPEST = 20
 MOST = 5000  # words and marks: the largest of ours has 229
+BRACKETS = 500  # of those: for each one the scanner looks at all that are open
 KINDS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
 }
@@ -38,7 +39,7 @@ def read_yaml(path: Path) -> Document:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadRun(f"{path}:{line}: not UTF-8 text") from error
     try:
-        stop_if_deep(path, text)
+        stop_at_brackets(text)
         stop_at_odd_tokens(path, text)
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
@@ -77,23 +78,26 @@ def complaint(path: Path, error: Exception) -> str:
     return f"{path} cannot be read: {' '.join(str(error).split())}"
 
 
-def stop_if_deep(path: Path, text: str) -> None:
-    """Refuse what lies within more than a config ever needs, over which Python takes seconds."""
-    depth = 0
-    for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise BadRun(f"{where(path, event.start_mark)}: too deep")
+def stop_at_brackets(text: str) -> None:
+    """A `ValueError` for brackets within brackets, over which PyYAML would take a second."""
+    if text.count("[") + text.count("{") > BRACKETS:
+        raise ValueError(f"more than {BRACKETS} brackets")
 
 
 def stop_at_odd_tokens(path: Path, text: str) -> None:
     """Refuse what could grow or make objects, before anything is made of it."""
     if text.startswith("\ufeff"):
         raise BadRun(f"{path}:1: starts with a byte order mark")
+    depth = 0
+    opens = yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken
+    starts = (*opens, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
+    ends = yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken
     for number, token in enumerate(yaml.scan(text, yaml.SafeLoader)):
         if number > MOST:
             raise BadRun(f"{where(path, token.start_mark)}: too many words for a config")
+        depth += isinstance(token, starts) - isinstance(token, ends)
+        if depth > DEEPEST:
+            raise BadRun(f"{where(path, token.start_mark)}: too deep")
         if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
             raise BadRun(f"{where(path, token.start_mark)}: aliases and tags are not read")
 
@@ -119,6 +123,6 @@ def keys(path: Path, node: yaml.Node, name: str) -> Iterator[tuple[str, int]]:
         yield from keys(path, value, dotted)
 
 
-def where(path: Path, mark: Any) -> str:
-    """`file:line:column`, counted from one; the C library has marks of its own kind."""
+def where(path: Path, mark: yaml.Mark | None) -> str:
+    """`file:line:column`, counted from one."""
     return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)

@@ -15,6 +15,7 @@ from vitpos.durable import Lines, read_json
 from vitpos.errors import BadRun
 from vitpos.plain_yaml import read_yaml
 from vitpos.received import content
+from vitpos.records import LARGEST
 
 LONGEST = 2**28  # bytes of all lines of a run
 
@@ -54,8 +55,12 @@ def replay(folder: Path) -> Replay:
 
 
 def numbers(values: dict[str, Any]) -> dict[str, float | int]:
-    """Those of the values that are numbers."""
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+    """Those of the values that are numbers, and no larger ones than a float can be."""
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, float) or (isinstance(value, int) and abs(value) <= LARGEST)
+    }
 
 
 def _read(path: Path) -> str:
