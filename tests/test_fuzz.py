@@ -149,8 +149,8 @@ def test_no_file_of_a_run_stops_a_reader(
         (path / name).write_bytes(KINDS[name](chance, content))
         each(
             lambda: quickly(path, name),
-            lambda: of_run(path, other) if number % 25 == 0 else None,
-            lambda: compared(path, other) if number % 25 == 0 else None,
+            lambda: of_run(path, other) if number % amount(25, 5) == 0 else None,
+            lambda: compared(path, other) if number % amount(25, 5) == 0 else None,
         )
 
     try:

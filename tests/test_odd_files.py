@@ -11,6 +11,7 @@ from run_folders import folder
 
 import vitpos
 from vitpos import arrays, catalogue, overview
+from vitpos.boards import replay
 from vitpos.comparing import readings
 from vitpos.durable import Lines, read_json, write_json
 from vitpos.errors import BadInput, BadRun
@@ -27,6 +28,31 @@ def test_a_time_without_end_is_shown_as_one(tmp_path: Path, time: float, said: s
     write_json(path / "summary.json", summary | {"perf": perf})
 
     assert f" {said} of training" in "\n".join(overview.lines(overview.facts(path)))
+
+
+def test_a_key_with_a_point_in_it_is_a_column(tmp_path: Path) -> None:
+    """It is found where it stands, not by its parts."""
+    path = folder(tmp_path, "training=smoke")
+    (path / "config.yaml").write_text("seed: 1\nbackbone:\n  depth.x: 3\n")
+
+    assert vitpos.load_runs(tmp_path, frame=False)[0]["backbone.depth.x"] == 3
+
+
+@pytest.mark.parametrize("step", [-1, 10**400, "3"])
+def test_a_line_of_no_step_is_told(tmp_path: Path, step: object) -> None:
+    """TensorBoard could not show it."""
+    path = folder(tmp_path, "training=smoke")
+    Lines(path / "timings.jsonl").append({"step": step})
+    with pytest.raises(BadRun, match=r"timings\.jsonl`, line \d+, is not a row with a step"):
+        replay.rows(path)
+
+
+def test_a_run_that_was_started_at_no_time_is_as_old_as_its_file(tmp_path: Path) -> None:
+    """A number of seconds that no float can be is no time."""
+    path = folder(tmp_path, "training=smoke")
+    write_json(path / "record.json", read_json(path / "record.json") | {"started": 10**400})
+
+    assert replay.replay(path).started == (path / "config.yaml").stat().st_mtime
 
 
 @pytest.mark.parametrize("file", ["metrics.jsonl", "timings.jsonl"])

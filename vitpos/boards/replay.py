@@ -15,9 +15,10 @@ from vitpos.durable import Lines, read_json
 from vitpos.errors import BadRun
 from vitpos.plain_yaml import read_yaml
 from vitpos.received import content
-from vitpos.records import LARGEST
+from vitpos.records import LARGEST, finite
 
 LONGEST = 2**28  # bytes of all lines of a run
+MOST_STEPS = 2**63  # as TensorBoard counts them
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def replay(folder: Path) -> Replay:
     if not isinstance(config, dict):
         raise BadRun(f"`{folder / 'config.yaml'}` is not a config")
     summary, record = _document(folder / "summary.json"), _document(folder / "record.json")
-    started = record.get("started")
-    if not isinstance(started, int | float):
+    started = finite(record.get("started"))
+    if started is None:
         started = (folder / "config.yaml").stat().st_mtime
     return Replay(
         config=config,
         config_text=seals.text_of_yaml(text),
         group=str(record.get("group") or _arm(folder.resolve())),
-        started=float(started),
+        started=started,
         rows=rows(folder),
         summary=summary,
         status=summary.get("status", record.get("status")),
@@ -90,7 +91,8 @@ def rows(
 
 def _lines(path: Path) -> Iterator[dict[str, float | int]]:
     for number, row in enumerate(Lines(path).read(), start=1):
-        if not isinstance(row.get("step"), int):
+        step = row.get("step")
+        if not isinstance(step, int) or not 0 <= step < MOST_STEPS:
             raise BadRun(f"`{path}`, line {number}, is not a row with a step")
         yield numbers(row)
 

@@ -8,13 +8,12 @@ chooses runs by their result has no result.
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from vitpos.config import keys
 from vitpos.errors import BadInput, BadRun
 from vitpos.hints import near_key
 from vitpos.identities import COSMETIC
@@ -120,10 +119,11 @@ def check(key: str, subjects: Sequence[Subject], what: str) -> None:
 
 def flat(data: Mapping[str, Any]) -> Flat:
     """A config by dotted keys, and the names of its groups."""
-    found = {}
-    for key in keys(dict(data)):
-        if not any(part.startswith("_") for part in key.split(".")):
-            found[key] = inside(data, key)
+    found = {
+        key: value
+        for key, value in values(data)
+        if not any(part.startswith("_") for part in key.split("."))
+    }
     dataset, embedding = data.get("dataset"), data.get("embedding")
     if isinstance(dataset, Mapping):
         found["dataset"] = dataset.get("name")
@@ -134,11 +134,14 @@ def flat(data: Mapping[str, Any]) -> Flat:
     return found
 
 
-def inside(data: Any, key: str) -> Any:
-    """The value at a dotted key."""
-    for name in key.split("."):
-        data = data[name]
-    return data
+def values(data: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """All values, those of groups within groups too, each by its dotted key."""
+    for name, value in data.items():
+        here = f"{path}.{name}" if path else str(name)
+        if isinstance(value, dict) and value:
+            yield from values(value, here)
+        else:
+            yield here, value
 
 
 class Configs:
